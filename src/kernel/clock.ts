@@ -1,0 +1,19 @@
+/** Time, as everything but this file sees it, so that tests can hold it still. */
+export interface Clock {
+  /** Milliseconds that only grow; for durations and deadlines. */
+  now(): number;
+  /** Milliseconds since the Unix epoch; for what leaves the process. */
+  wall(): number;
+  /** Runs `action` after `ms` unless the function returned is called first. The timer keeps no process alive. */
+  after(ms: number, action: () => void): () => void;
+}
+
+export const systemClock: Clock = {
+  now: () => performance.now(),
+  wall: () => Date.now(),
+  after(ms, action) {
+    const timer = setTimeout(action, ms);
+    timer.unref();
+    return () => clearTimeout(timer);
+  },
+};

@@ -1,0 +1,54 @@
+import type { z } from 'zod';
+import type { ProviderAdapter, ProviderSettings } from './adapter.ts';
+import type { Upstream } from './upstream.ts';
+
+/** One dialect that the gateway knows: an entry of `providers/index.ts`. */
+export interface ProviderType {
+  /** The `type` of the configuration, a metric label: 'openai', 'azure-openai'. */
+  readonly type: string;
+  /** The name for people: 'OpenAI', 'Azure OpenAI'. */
+  readonly title: string;
+  /** Default `base_url`; undefined where every instance must give its own. */
+  readonly baseUrl: string | undefined;
+  /** The variable that a key is usually kept in; named to whoever calls a provider without its key. */
+  readonly keyVariable: string | undefined;
+  /** Whether an instance without a key is disabled. */
+  readonly requiresKey: boolean;
+  /** The answers come from a simulator in this process, not from a model. */
+  readonly simulated: boolean;
+  /** Configuration keys beyond those that every instance has. */
+  readonly options: z.ZodRawShape;
+  adapter(settings: ProviderSettings): ProviderAdapter;
+}
+
+/** One provider instance of the configuration, ready to be asked. */
+export interface Provider {
+  readonly name: string;
+  readonly type: ProviderType;
+  readonly adapter: ProviderAdapter;
+  readonly upstream: Upstream;
+  /** Empty where the type takes none. */
+  readonly keys: readonly string[];
+  /** Why it can't be asked: it lacks a key. Its text names the variable to set. */
+  readonly disabled: string | undefined;
+  /** Models that the configuration lists for it. */
+  readonly models: readonly string[];
+}
+
+/** Where a call may go. */
+export interface Target {
+  readonly provider: Provider;
+  /** The provider's own name of the model. */
+  readonly model: string;
+  /** Share of a route's calls. */
+  readonly weight: number;
+  /** Tier: 1 serves first, a higher number only when no lower one can. */
+  readonly priority: number;
+}
+
+/** A name that callers ask for, and where its calls go. */
+export interface Route {
+  readonly name: string;
+  readonly policy: readonly string[];
+  readonly targets: readonly Target[];
+}

@@ -1,0 +1,43 @@
+/** Response headers, lower-case names. */
+export type ResponseHeaders = Readonly<Record<string, string | string[] | undefined>>;
+
+/** A request to a provider, ready to send. */
+export interface HttpRequest {
+  readonly method: 'GET' | 'POST';
+  /** Path and query, base path included. */
+  readonly path: string;
+  /** Lower-case names; credentials included. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Uint8Array;
+}
+
+/** Why no (whole) answer came. */
+export type UpstreamFailure =
+  /** No connection: nothing was sent. */
+  | 'connect'
+  /** The connection broke, before or amid the answer. */
+  | 'reset'
+  /** What came is not HTTP, or breaks its limits. */
+  | 'protocol';
+
+/** Told of the answer as it comes. After `end` or `error` nothing follows. */
+export interface ResponseHandler {
+  head(status: number, headers: ResponseHeaders): void;
+  data(bytes: Uint8Array): void;
+  end(): void;
+  error(kind: UpstreamFailure, cause: unknown): void;
+}
+
+/** A request under way. */
+export interface Exchange {
+  /** Closes the provider's socket now; the handler hears nothing more. */
+  cancel(): void;
+  pause(): void;
+  resume(): void;
+}
+
+/** One provider origin: an HTTP client with its connections, or a simulator in this process. */
+export interface Upstream {
+  send(request: HttpRequest, handler: ResponseHandler): Exchange;
+  close(): Promise<void>;
+}
