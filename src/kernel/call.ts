@@ -19,6 +19,16 @@ export interface Principal {
 
 export const anonymous: Principal = { user: '', method: 'anonymous', credential: '' };
 
+/** What the verified client certificate of a connection says of its holder. */
+export interface ClientCertificate {
+  /** The subject's distinguished name, one `KEY=value` a line, as Node tells it. */
+  readonly subject: string;
+  /** The subject's common name, empty for none. */
+  readonly commonName: string;
+  /** URIs among the alternative names; a SPIFFE ID is one. */
+  readonly uris: readonly string[];
+}
+
 /** Request headers or gRPC metadata, lower-case names; repeated ones joined by Node's rules. */
 export type Headers = Readonly<Record<string, string | string[] | undefined>>;
 
@@ -70,6 +80,7 @@ export class Call {
   /** Monotonic milliseconds, undefined for no deadline. */
   deadline: number | undefined;
   source: SourceText | undefined;
+  certificate: ClientCertificate | undefined;
 
   /** Reply headers, or leading metadata; to be set before the first message. */
   readonly replyHeaders: Record<string, string> = {};
