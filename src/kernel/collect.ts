@@ -38,7 +38,10 @@ export class Collector {
     mergeExtra(response.extra, chunk.extra);
     for (const piece of chunk.choices) {
       let choice = this.#choices.get(piece.index);
-      if (choice === undefined) this.#choices.set(piece.index, (choice = new CollectedChoice(piece.index)));
+      if (choice === undefined) {
+        choice = new CollectedChoice(piece.index);
+        this.#choices.set(piece.index, choice);
+      }
       choice.add(piece);
     }
   }

@@ -1,0 +1,189 @@
+import type { Call } from '../kernel/call.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { Fault } from '../kernel/fault.ts';
+import type { Target } from '../kernel/provider.ts';
+import type { Exchange, HttpRequest, ResponseHandler, ResponseHeaders, UpstreamFailure } from '../kernel/upstream.ts';
+
+/** Limits of one attempt, in milliseconds; the caller's deadline caps them all. */
+export interface AttemptTimeouts {
+  /** Until the first meaningful piece of the answer. */
+  readonly firstTokenMs: number;
+  /** Between two pieces of a stream. */
+  readonly idleMs: number;
+  /** For the whole attempt. */
+  readonly totalMs: number;
+}
+
+/** Makes sense of a successful answer's body. What it throws ends the attempt. */
+export interface AnswerReader {
+  /** Whether something meaningful has come: from then on silence is measured by the idle limit. */
+  readonly begun: boolean;
+  data(bytes: Uint8Array): void;
+  end(): void;
+}
+
+const failureBytes = 64 * 1024;
+
+/**
+ * One request to one provider, and its answer read to the end.
+ * `done` runs exactly once: without a fault when the answer was whole.
+ */
+export class AttemptExchange implements ResponseHandler {
+  status = 0;
+  headers: ResponseHeaders = {};
+  readonly #target: Target;
+  readonly #clock: Clock;
+  readonly #timeouts: AttemptTimeouts;
+  readonly #reader: AnswerReader;
+  readonly #done: (fault: Fault | undefined) => void;
+  readonly #startedAt: number;
+  #exchange: Exchange | undefined;
+  #failure: Uint8Array[] | undefined;
+  #failureLength = 0;
+  #lastByteAt: number;
+  #paused = false;
+  #finished = false;
+  #stopTimer: (() => void) | undefined;
+  #stopListening: (() => void) | undefined;
+
+  constructor(
+    target: Target,
+    reader: AnswerReader,
+    clock: Clock,
+    timeouts: AttemptTimeouts,
+    done: (fault: Fault | undefined) => void,
+  ) {
+    this.#target = target;
+    this.#reader = reader;
+    this.#clock = clock;
+    this.#timeouts = timeouts;
+    this.#done = done;
+    this.#startedAt = clock.now();
+    this.#lastByteAt = this.#startedAt;
+  }
+
+  start(call: Call, request: HttpRequest): void {
+    this.#stopListening = call.cancellation.onCancel((fault) => this.#abandon(fault));
+    if (this.#finished) return;
+    this.#watch();
+    const exchange = this.#target.provider.upstream.send(request, this);
+    this.#exchange = exchange;
+    // The answer may have come, and been refused, before send returned.
+    if (this.#finished) exchange.cancel();
+  }
+
+  /** Gives the attempt up: the provider's socket closes now. */
+  cancel(fault: Fault): void {
+    this.#abandon(fault);
+  }
+
+  pause(): void {
+    this.#paused = true;
+    this.#exchange?.pause();
+  }
+
+  resume(): void {
+    this.#paused = false;
+    this.#lastByteAt = this.#clock.now();
+    this.#exchange?.resume();
+  }
+
+  head(status: number, headers: ResponseHeaders): void {
+    this.status = status;
+    this.headers = headers;
+    if (status < 200 || status >= 300) this.#failure = [];
+  }
+
+  data(bytes: Uint8Array): void {
+    if (this.#finished) return;
+    this.#lastByteAt = this.#clock.now();
+    if (this.#failure !== undefined) {
+      const room = failureBytes - this.#failureLength;
+      if (room > 0) this.#failure.push(bytes.subarray(0, room));
+      this.#failureLength += bytes.length;
+      if (this.#failureLength >= failureBytes) this.#fail();
+      return;
+    }
+    try {
+      this.#reader.data(bytes);
+    } catch (thrown) {
+      this.#abandon(Fault.from(thrown));
+    }
+  }
+
+  end(): void {
+    if (this.#finished) return;
+    if (this.#failure !== undefined) {
+      this.#fail();
+      return;
+    }
+    let fault: Fault | undefined;
+    try {
+      this.#reader.end();
+    } catch (thrown) {
+      fault = Fault.from(thrown);
+    }
+    this.#finish(fault);
+  }
+
+  error(kind: UpstreamFailure, cause: unknown): void {
+    const name = this.#target.provider.name;
+    if (this.#failure !== undefined) {
+      this.#fail();
+      return;
+    }
+    const detail = { blame: 'provider', status: this.status, cause, metadata: { provider: name } } as const;
+    if (this.status !== 0) {
+      this.#finish(new Fault('PROVIDER_STREAM_CUT', `the provider ${name} broke off its answer`, detail));
+    } else if (kind === 'protocol') {
+      this.#finish(new Fault('PROVIDER_MALFORMED', `the provider ${name} did not answer in HTTP`, detail));
+    } else {
+      const what = kind === 'connect' ? 'could not be reached' : 'closed the connection without an answer';
+      this.#finish(new Fault('PROVIDER_UNAVAILABLE', `the provider ${name} ${what}`, detail));
+    }
+  }
+
+  #fail(): void {
+    this.#exchange?.cancel();
+    const { adapter, name } = this.#target.provider;
+    const body = Buffer.concat(this.#failure ?? []);
+    try {
+      this.#finish(adapter.fault({ status: this.status, headers: this.headers, body, now: this.#clock.wall() }));
+    } catch (cause) {
+      const detail = { blame: 'provider', status: this.status, cause } as const;
+      this.#finish(new Fault('PROVIDER_MALFORMED', `the provider ${name} failed in an unknown way`, detail));
+    }
+  }
+
+  #abandon(fault: Fault): void {
+    if (this.#finished) return;
+    this.#exchange?.cancel();
+    this.#finish(fault);
+  }
+
+  #finish(fault: Fault | undefined): void {
+    if (this.#finished) return;
+    this.#finished = true;
+    this.#stopTimer?.();
+    this.#stopListening?.();
+    this.#done(fault);
+  }
+
+  /** One timer for three limits: it wakes at the earliest that may have passed, and looks. */
+  #watch(): void {
+    const { firstTokenMs, idleMs, totalMs } = this.#timeouts;
+    const now = this.#clock.now();
+    const silence = this.#reader.begun
+      ? (this.#paused ? now : this.#lastByteAt) + idleMs
+      : this.#startedAt + firstTokenMs;
+    const due = Math.min(silence, this.#startedAt + totalMs);
+    if (now >= due) {
+      const what = due === silence ? (this.#reader.begun ? 'stalled' : 'gave no first token in time') : 'took too long';
+      const name = this.#target.provider.name;
+      const detail = { blame: 'provider', status: this.status, metadata: { provider: name } } as const;
+      this.#abandon(new Fault('PROVIDER_TIMEOUT', `the provider ${name} ${what}`, detail));
+    } else {
+      this.#stopTimer = this.#clock.after(due - now, () => this.#watch());
+    }
+  }
+}

@@ -1,0 +1,78 @@
+import type { ChatCompletionRequest } from '../../gen/es/llmbridge/v1/chat_service_pb.ts';
+import type { Call } from '../kernel/call.ts';
+import { Fault, invalidField } from '../kernel/fault.ts';
+import type { Provider, Route, Target } from '../kernel/provider.ts';
+
+/** What the configuration offers, by name. */
+export interface Catalog {
+  readonly providers: ReadonlyMap<string, Provider>;
+  readonly routes: ReadonlyMap<string, Route>;
+}
+
+/** Where a call may go, best first; `name` is what the caller asked for. */
+export interface Resolution {
+  readonly name: string;
+  readonly targets: readonly Target[];
+}
+
+const only = (provider: Provider, model: string): readonly Target[] => [{ provider, model, weight: 1, priority: 1 }];
+
+/**
+ * Finds where a call may go: the instance it names, else the route of that name, else the instance before the first
+ * slash, else the one enabled instance that lists the model.
+ * Faults: FIELD_INVALID without a model, MODEL_NOT_FOUND, MODEL_FORBIDDEN, PROVIDER_KEY_MISSING.
+ */
+export function resolve(catalog: Catalog, call: Call, request: ChatCompletionRequest): Resolution {
+  const { model, provider } = request;
+  if (model === '') throw invalidField('model', 'is required');
+  const name = provider === '' ? model : `${provider}/${model}`;
+  const found = find(catalog, provider, model);
+  const targets = found.filter(({ provider }) => provider.disabled === undefined);
+  if (targets.length === 0) {
+    const first = found[0]?.provider;
+    throw new Fault('PROVIDER_KEY_MISSING', first?.disabled ?? 'no provider can serve this model', {
+      metadata: { provider: first?.name ?? '', model },
+    });
+  }
+  const allowed = call.principal.models;
+  if (allowed !== undefined) {
+    const permitted = targets.filter(
+      (target) => allowed.has(name) && (catalog.routes.has(name) || allows(allowed, target)),
+    );
+    if (permitted.length === 0) {
+      throw new Fault('MODEL_FORBIDDEN', `this caller may not use the model ${JSON.stringify(name)}`, {
+        metadata: { model: name },
+      });
+    }
+    return { name, targets: permitted };
+  }
+  return { name, targets };
+}
+
+const allows = (allowed: ReadonlySet<string>, { provider, model }: Target) =>
+  allowed.has(`${provider.name}/${model}`) || allowed.has(model);
+
+function find({ providers, routes }: Catalog, providerName: string, model: string): readonly Target[] {
+  if (providerName !== '') {
+    const provider = providers.get(providerName);
+    if (provider !== undefined) return only(provider, model);
+    throw new Fault('MODEL_NOT_FOUND', `no provider is named ${JSON.stringify(providerName)}`, {
+      metadata: { provider: providerName, model },
+    });
+  }
+  const route = routes.get(model);
+  if (route !== undefined) return route.targets;
+  const slash = model.indexOf('/');
+  const prefixed = slash > 0 ? providers.get(model.slice(0, slash)) : undefined;
+  if (prefixed !== undefined) return only(prefixed, model.slice(slash + 1));
+  const listing = [...providers.values()].filter((each) => each.disabled === undefined && each.models.includes(model));
+  const [sole] = listing;
+  if (sole !== undefined && listing.length === 1) return only(sole, model);
+  const why =
+    listing.length > 1
+      ? `several providers have it: ${listing.map((each) => each.name).join(', ')}; name one of them`
+      : 'no route has this name, no provider stands before a slash in it, and no provider lists it';
+  throw new Fault('MODEL_NOT_FOUND', `the model ${JSON.stringify(model)} is not known: ${why}`, {
+    metadata: { model },
+  });
+}
