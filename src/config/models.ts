@@ -1,0 +1,32 @@
+import { z } from 'zod';
+
+/** Orders of the balancer chain, by the names of the file. */
+export const policies = [
+  'round-robin',
+  'weighted',
+  'least-connections',
+  'fastest',
+  'random',
+  'priority',
+  'cheapest',
+  'affinity',
+] as const;
+
+const target = z.strictObject({
+  provider: z.string().min(1).describe('Name of an instance under `providers`.'),
+  model: z.string().min(1).describe("The provider's own name of the model."),
+  weight: z.number().min(0).default(1).describe("Share of the route's calls."),
+  priority: z.int().min(1).default(1).describe('Tier: 1 serves first, a higher number only when no lower one can.'),
+});
+
+const route = z.strictObject({
+  name: z.string().min(1).describe('What callers ask for.'),
+  policy: z
+    .array(z.enum(policies))
+    .default(['weighted'])
+    .describe('How a target is chosen within a tier: the leftmost decides, later ones break its ties.'),
+  targets: z.array(target).min(1, { error: 'a route needs a target' }).describe('Where its calls may go.'),
+});
+
+/** Names that callers ask for, beside provider and model by name. */
+export const models = z.array(route);

@@ -1,0 +1,27 @@
+import { z } from 'zod';
+
+const log = z.strictObject({
+  level: z
+    .enum(['trace', 'debug', 'info', 'warn', 'error', 'fatal', 'silent'])
+    .default('info')
+    .describe('Least level that is written; each call is one line at info.'),
+});
+
+const metrics = z.strictObject({
+  enabled: z.boolean().default(true).describe('Whether `GET /metrics` answers.'),
+  public: z.boolean().default(true).describe('Whether it answers without a credential where one is configured.'),
+});
+
+const tracing = z.strictObject({
+  otlp_endpoint: z
+    .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+    .optional()
+    .describe('OTLP/HTTP collector that spans are sent to; none where not set.'),
+});
+
+/** What the gateway tells of itself. */
+export const monitoring = z.strictObject({
+  log: log.prefault({}).describe('JSON lines on standard output.'),
+  metrics: metrics.prefault({}).describe('Prometheus metrics.'),
+  tracing: tracing.prefault({}).describe('OpenTelemetry traces.'),
+});

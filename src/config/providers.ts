@@ -1,0 +1,93 @@
+import { z } from 'zod';
+import type { ProviderType } from '../kernel/provider.ts';
+import { secret } from './secret.ts';
+
+/** The parts of a provider type that the configuration needs. */
+export type ConfigurableType = Pick<
+  ProviderType,
+  'type' | 'title' | 'baseUrl' | 'keyVariable' | 'requiresKey' | 'simulated' | 'options'
+>;
+
+const httpUrl = z.string().refine(
+  (text) => {
+    const url = URL.parse(text);
+    return (
+      url !== null && /^https?:$/.test(url.protocol) && url.search === '' && url.hash === '' && url.username === ''
+    );
+  },
+  { error: 'must be an http or https URL without credentials, query or fragment' },
+);
+
+const headerName = z.string().regex(/^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/, { error: 'must be an HTTP header name' });
+
+/** Keys that every provider instance takes, whatever its type. */
+export const commonProvider = {
+  base_url: httpUrl.optional().describe("Where the provider is; the type's own address where it has one."),
+  api_keys: z
+    .array(secret)
+    .default([])
+    .describe('Keys, used in turn. An empty one counts as none; a type that requires a key is disabled without one.'),
+  headers: z.record(headerName, secret).default({}).describe('Headers added to every request to the provider.'),
+  models: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('Models of this provider, listed to callers and found without naming the provider.'),
+} satisfies z.ZodRawShape;
+
+/** One provider instance, ready to be made. */
+export interface ProviderInstance {
+  readonly name: string;
+  readonly type: string;
+  /** Undefined for a type that has no address, as an in-process simulator. */
+  readonly base_url: string | undefined;
+  /** Without empty ones. */
+  readonly api_keys: readonly string[];
+  /** Lower-case names. */
+  readonly headers: Readonly<Record<string, string>>;
+  readonly models: readonly string[];
+  /** The keys of its type's own `options` schema. */
+  readonly options: Readonly<Record<string, unknown>>;
+  /** Why it can't be asked, with the variable to set; undefined for a usable one. */
+  readonly disabled: string | undefined;
+}
+
+const own = new Set(['type', ...Object.keys(commonProvider)]);
+
+function instance(type: ConfigurableType, value: Record<string, unknown>): Omit<ProviderInstance, 'name' | 'disabled'> {
+  const common = value as z.output<z.ZodObject<typeof commonProvider>>;
+  return {
+    type: type.type,
+    base_url: (common.base_url ?? type.baseUrl)?.replace(/\/+$/, ''),
+    api_keys: common.api_keys.filter((key) => key !== ''),
+    headers: Object.fromEntries(Object.entries(common.headers).map(([name, text]) => [name.toLowerCase(), text])),
+    models: common.models,
+    options: Object.fromEntries(Object.entries(value).filter(([key]) => !own.has(key))),
+  };
+}
+
+/** The `providers` group: instances by name, each checked by its type's schema. */
+export function providers(types: readonly ConfigurableType[]) {
+  const members = types.map((type) =>
+    z
+      .strictObject({ type: z.literal(type.type), ...commonProvider, ...type.options })
+      .superRefine((value, context) => {
+        if (type.baseUrl === undefined && !type.simulated && (value as { base_url?: string }).base_url === undefined)
+          context.addIssue(`a provider of type ${type.type} needs a base_url`);
+      })
+      .transform((value) => instance(type, value)),
+  );
+  const name = z.string().regex(/^[A-Za-z0-9][A-Za-z0-9._-]*$/, {
+    error: 'a provider name has letters, digits, dots, dashes and underscores only',
+  });
+  const [first, ...rest] = members;
+  if (first === undefined) throw new Error('no provider types');
+  return z.record(
+    name,
+    z.discriminatedUnion('type', [first, ...rest], {
+      error: (issue) =>
+        issue.code === 'invalid_union'
+          ? `type must be one of: ${types.map((type) => type.type).join(', ')}`
+          : undefined,
+    }),
+  );
+}

@@ -1,0 +1,38 @@
+import { z } from 'zod';
+import { budget, duration, rate } from './units.ts';
+
+const measures = {
+  requests: rate.optional().describe('Calls in a time.'),
+  tokens: rate.optional().describe('Tokens in a time, read and written.'),
+  concurrent: z.int().min(1).optional().describe('Calls at once.'),
+  burst: z.int().min(1).optional().describe('Calls that may come at once beyond an even flow.'),
+  budget: budget.optional().describe('Money in a time.'),
+};
+
+const tier = z.strictObject(measures);
+
+const outage = (fallback: 'open' | 'closed' | 'local') =>
+  z
+    .enum(['open', 'closed', 'local'])
+    .default(fallback)
+    .describe('Admit all, refuse all, or limit by this instance alone.');
+
+/** Limits on three tiers; off where none is set. */
+export const rateLimit = z.strictObject({
+  store: z
+    .enum(['auto', 'memory', 'redis'])
+    .default('auto')
+    .describe('Where the counts are; auto: Redis where `redis` is set, else memory.'),
+  store_timeout: duration.prefault('50ms').describe('Longest wait for the store.'),
+  instances: z.int().min(1).default(1).describe('Instances that share the limits, for `local`.'),
+  on_outage: z
+    .strictObject({ global: outage('local'), user: outage('local'), ip: outage('open') })
+    .prefault({})
+    .describe('What each tier does while the store is out.'),
+  global: tier.prefault({}).describe('All calls together.'),
+  user: z
+    .strictObject({ ...measures, overrides: z.record(z.string().min(1), tier).default({}).describe('By user.') })
+    .prefault({})
+    .describe('Each authenticated user.'),
+  ip: tier.prefault({}).describe('Each address; IPv6 by /64.'),
+});

@@ -1,0 +1,84 @@
+import ipaddr from 'ipaddr.js';
+import { z } from 'zod';
+import { secret } from './secret.ts';
+import { duration } from './units.ts';
+
+const cidr = z.string().refine((text) => ipaddr.isValidCIDR(text), { error: 'must be a CIDR such as 10.0.0.0/8' });
+
+const day = z.union([z.string(), z.number()]).transform((value, context) => {
+  const time = /^\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d))?$/.test(String(value))
+    ? Date.parse(String(value))
+    : Number.NaN;
+  if (!Number.isNaN(time)) return time;
+  context.addIssue('must be a date such as 2027-01-01, or a time such as 2027-01-01T12:00:00Z');
+  return z.NEVER;
+});
+
+const apiKey = z.strictObject({
+  name: z.string().min(1).describe("The key's public name, for logs."),
+  user: z.string().min(1).describe('Whom limits and logs count it for.'),
+  sha256: z
+    .string()
+    .regex(/^[0-9a-f]{64}$/i, { error: 'must be 64 hex digits: the SHA-256 of the key' })
+    .transform((hex) => hex.toLowerCase())
+    .describe('SHA-256 of the key, in hex; the key itself is never stored.'),
+  models: z.array(z.string().min(1)).optional().describe('Models it may ask for; all where not set.'),
+  expires: day.optional().describe('From when on it is refused.'),
+  disabled: z.boolean().default(false).describe('Refused at once.'),
+});
+
+const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'] as const;
+
+const jwt = z.strictObject({
+  issuer: z.string().min(1).optional().describe('Expected `iss`.'),
+  audience: z.string().min(1).optional().describe('Expected `aud`.'),
+  jwks_url: z
+    .url({ protocol: /^https?$/, error: 'must be an http or https URL' })
+    .optional()
+    .describe('Where the keys are.'),
+  algorithms: z.array(z.enum(algorithms)).min(1).default(['RS256', 'ES256', 'EdDSA']).describe('Algorithms accepted.'),
+  user_claim: z.string().min(1).default('sub').describe('Claim that names the user.'),
+  models_claim: z.string().min(1).optional().describe('Claim that lists the models the user may ask for.'),
+  clock_skew: duration.prefault('30s').describe('Tolerance for `exp` and `nbf`.'),
+});
+
+const mtls = z.strictObject({
+  user_from: z.enum(['spiffe', 'subject']).optional().describe("What of the client's certificate names the user."),
+});
+
+const sealingKey = z.strictObject({
+  id: z.string().min(1).describe("The key's public id."),
+  secret: secret.describe('256 bits, in base64, base64url or hex.'),
+  state: z
+    .enum(['active', 'retired', 'revoked'])
+    .default('active')
+    .describe('Active: opens and seals; retired: opens only; revoked: neither.'),
+  user: z.string().min(1).optional().describe('The one user it is for; any where not set.'),
+});
+
+const sealing = z.strictObject({
+  mode: z
+    .enum(['off', 'optional', 'required'])
+    .default('optional')
+    .describe('Whether chat calls may or must be sealed.'),
+  window: duration.prefault('5m').describe('Oldest issue time that is accepted.'),
+  epoch_guard: duration.prefault('0').describe('Time after a lost store in which all sealed calls are refused.'),
+  on_outage: z
+    .enum(['closed', 'open'])
+    .default('closed')
+    .describe('Refuse or accept sealed calls without a replay store.'),
+  keys: z.array(sealingKey).default([]).describe('The key ring.'),
+});
+
+/** Who may call. */
+export const security = z.strictObject({
+  anonymous: z
+    .union([z.literal('auto'), z.boolean()], { error: 'must be auto, true or false' })
+    .default('auto')
+    .describe('Whether callers without a credential are served; auto: on a loopback address only.'),
+  trusted_proxies: z.array(cidr).default([]).describe('Networks whose `x-forwarded-for` is believed.'),
+  api_keys: z.array(apiKey).default([]).describe('API keys of callers.'),
+  jwt: jwt.prefault({}).describe('JSON Web Tokens of callers.'),
+  mtls: mtls.prefault({}).describe('Client certificates.'),
+  sealing: sealing.prefault({}).describe('Sealed requests and replies.'),
+});
