@@ -1,0 +1,12 @@
+import type { Citation } from '../../../gen/es/llmbridge/v1/content_pb.ts';
+import { Collector } from '../../kernel/collect.ts';
+import { elements, valueAt } from '../../kernel/json-text.ts';
+import type { ChatResponse } from '../../kernel/messages.ts';
+import { type BlockChunks, nativePart, reasoningPart, textPart } from '../shared/block-chunks.ts';
+import { BlockChunks as Blocks } from '../shared/block-chunks.ts';
+import { isObject, type JsonObject, list, malformed, parseObject, text, utf8 } from '../shared/json-body.ts';
+import { leftovers } from '../shared/leftovers.ts';
+import { dialect, extraOf } from './dialect.ts';
+import { faultOfEvent } from './fault.ts';
+import { finishReason } from './finish.ts';
+import { usageOf } from './usage.ts';
