@@ -1,0 +1,70 @@
+import { type Path, pathText } from './problem.ts';
+import { valueAt } from './schema-path.ts';
+
+/** A setting that this build reads but does not act on. */
+interface NotYet {
+  readonly path: Path;
+  readonly lacks: string;
+  /** Whether running without it would leave a door open that its author believes shut. */
+  readonly refuse: boolean;
+  /** Values that ask for nothing. */
+  readonly harmless?: (value: unknown) => boolean;
+}
+
+const empty = (value: unknown) => typeof value === 'object' && value !== null && Object.keys(value).length === 0;
+const is =
+  (...values: readonly unknown[]) =>
+  (value: unknown) =>
+    values.includes(value);
+
+const list: readonly NotYet[] = [
+  { path: ['server', 'workers'], lacks: 'runs in one process', refuse: false, harmless: is(1) },
+  { path: ['server', 'tls', 'client_ca'], lacks: 'does not check client certificates', refuse: true },
+  { path: ['rate_limit', 'global'], lacks: 'does not enforce limits', refuse: true },
+  { path: ['rate_limit', 'user'], lacks: 'does not enforce limits', refuse: true },
+  { path: ['rate_limit', 'ip'], lacks: 'does not enforce limits', refuse: true },
+  { path: ['security', 'api_keys'], lacks: 'does not check API keys', refuse: true },
+  { path: ['security', 'jwt', 'issuer'], lacks: 'does not check JSON Web Tokens', refuse: true },
+  { path: ['security', 'jwt', 'jwks_url'], lacks: 'does not check JSON Web Tokens', refuse: true },
+  { path: ['security', 'mtls', 'user_from'], lacks: 'does not check client certificates', refuse: true },
+  {
+    path: ['security', 'sealing', 'mode'],
+    lacks: 'does not open sealed requests',
+    refuse: true,
+    harmless: is('off', 'optional'),
+  },
+  { path: ['security', 'sealing', 'keys'], lacks: 'does not open sealed requests', refuse: false },
+  { path: ['redis'], lacks: 'keeps nothing in Redis', refuse: false },
+  { path: ['cache', 'enabled'], lacks: 'caches no answers', refuse: false, harmless: is(false) },
+  { path: ['balancer', 'breaker'], lacks: 'ejects no targets', refuse: false },
+  { path: ['balancer', 'hedge', 'enabled'], lacks: 'starts no second attempts', refuse: false, harmless: is(false) },
+  { path: ['balancer', 'recovery', 'mode'], lacks: 'does not rescue cut streams', refuse: false, harmless: is('off') },
+  {
+    path: ['monitoring', 'metrics', 'public'],
+    lacks: 'asks for no credential at /metrics',
+    refuse: true,
+    harmless: is(true),
+  },
+  { path: ['monitoring', 'tracing', 'otlp_endpoint'], lacks: 'sends no spans', refuse: false },
+];
+
+/** One setting that has no effect. */
+export interface Unheeded {
+  readonly path: Path;
+  readonly message: string;
+  readonly refuse: boolean;
+}
+
+/** The settings of a file's value, before its defaults, that this build would not act on. */
+export function unheeded(value: unknown): Unheeded[] {
+  return list
+    .map((entry) => ({ entry, set: valueAt(value, entry.path) }))
+    .filter(({ entry, set }) => set !== undefined && !empty(set) && !entry.harmless?.(set))
+    .map(({ entry: { path, lacks, refuse } }) => ({
+      path,
+      message: refuse
+        ? `this build ${lacks}, and does not run as if it did; take the setting out`
+        : `${pathText(path)} is set, but this build ${lacks}`,
+      refuse,
+    }));
+}
