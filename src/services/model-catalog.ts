@@ -1,0 +1,111 @@
+import { create } from '@bufbuild/protobuf';
+import { type Model, ModelSchema } from '../../gen/es/llmbridge/v1/model_service_pb.ts';
+import { Fault } from '../kernel/fault.ts';
+import type { Provider, Route } from '../kernel/provider.ts';
+
+/** What the configuration offers, by name. */
+export interface ModelCatalogOptions {
+  readonly providers: ReadonlyMap<string, Provider>;
+  readonly routes: ReadonlyMap<string, Route>;
+}
+
+/** The models that can be asked for. */
+export interface ModelCatalog {
+  /** Routes first, then each provider's models as 'provider/model'. */
+  readonly models: readonly Model[];
+  /** Models under their bare name, where just one provider lists them. */
+  readonly aliases: ReadonlyMap<string, Model>;
+  hasProvider(name: string): boolean;
+  /** The model of that name. Faults: MODEL_NOT_FOUND, PROVIDER_KEY_MISSING. */
+  find(id: string): Model;
+}
+
+const routeOwner = 'llm-bridge';
+
+const isEnabled = (provider: Provider) => provider.disabled === undefined;
+
+function ofRoute({ name, targets }: Route): Model {
+  const enabled = targets.filter(({ provider }) => isEnabled(provider));
+  return create(ModelSchema, {
+    id: name,
+    ownedBy: routeOwner,
+    displayName: name,
+    targets: targets.map(({ provider, model }) => ({ provider: provider.name, model })),
+    simulated: enabled.length > 0 && enabled.every(({ provider }) => provider.type.simulated),
+  });
+}
+
+const ofProvider = (provider: Provider, model: string, id: string): Model =>
+  create(ModelSchema, {
+    id,
+    ownedBy: provider.name,
+    displayName: model,
+    targets: [{ provider: provider.name, model }],
+    simulated: provider.type.simulated,
+  });
+
+/** The models of a provider that anything in the configuration names: its own list, and what routes ask of it. */
+function modelsOf(provider: Provider, routes: Iterable<Route>): Set<string> {
+  const models = new Set(provider.models);
+  for (const { targets } of routes) {
+    for (const target of targets) if (target.provider.name === provider.name) models.add(target.model);
+  }
+  return models;
+}
+
+/** Makes the list once; a disabled provider's models are not in it, and asking for one tells why. */
+export function createModelCatalog({ providers, routes }: ModelCatalogOptions): ModelCatalog {
+  const byId = new Map<string, Model>();
+  for (const route of routes.values()) {
+    if (route.targets.some(({ provider }) => isEnabled(provider))) byId.set(route.name, ofRoute(route));
+  }
+
+  const aliases = new Map<string, Model>();
+  const listing = new Map<string, string[]>();
+  for (const provider of [...providers.values()].filter(isEnabled)) {
+    for (const model of modelsOf(provider, routes.values())) {
+      const id = `${provider.name}/${model}`;
+      if (!byId.has(id)) byId.set(id, ofProvider(provider, model, id));
+    }
+    for (const model of provider.models) {
+      aliases.set(model, ofProvider(provider, model, model));
+      listing.set(model, [...(listing.get(model) ?? []), provider.name]);
+    }
+  }
+  for (const [model, owners] of listing) if (owners.length > 1 || byId.has(model)) aliases.delete(model);
+
+  const disabledFor = (id: string): Provider | undefined => {
+    const route = routes.get(id);
+    const named = route === undefined ? providers.get(id.slice(0, Math.max(0, id.indexOf('/')))) : undefined;
+    return [named, ...(route?.targets ?? []).map(({ provider }) => provider)].find(
+      (provider) => provider !== undefined && !isEnabled(provider),
+    );
+  };
+
+  const whyNot = (id: string): string => {
+    const owners = listing.get(id);
+    if (owners !== undefined) return `several providers list it: ${owners.join(', ')}; ask for "provider/model"`;
+    const slash = id.indexOf('/');
+    const provider = slash > 0 ? providers.get(id.slice(0, slash)) : undefined;
+    return provider === undefined
+      ? 'no route has this name, no provider stands before a slash in it, and no provider lists it'
+      : `the provider ${JSON.stringify(provider.name)} lists no model ${JSON.stringify(id.slice(slash + 1))}`;
+  };
+
+  return {
+    models: [...byId.values()],
+    aliases,
+    hasProvider: (name) => providers.has(name),
+    find(id) {
+      const model = byId.get(id) ?? aliases.get(id);
+      if (model !== undefined) return model;
+      const disabled = disabledFor(id);
+      if (disabled !== undefined) {
+        throw new Fault('PROVIDER_KEY_MISSING', disabled.disabled ?? '', { metadata: { provider: disabled.name } });
+      }
+      throw new Fault('MODEL_NOT_FOUND', `the model ${JSON.stringify(id)} is not known: ${whyNot(id)}`, {
+        metadata: { model: id },
+      });
+    },
+  };
+}

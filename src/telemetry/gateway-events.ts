@@ -1,0 +1,59 @@
+import type { Provider } from '../kernel/provider.ts';
+import { errorShape } from './error-shape.ts';
+import type { Logger } from './logger.ts';
+
+/** Where and how the gateway listens. */
+export interface Started {
+  readonly address: string;
+  readonly port: number;
+  readonly tls: boolean;
+  readonly version: string;
+  /** From the start of the process to the open port. */
+  readonly startupMs: number;
+}
+
+/** What happens to the gateway itself, apart from calls: one log line each, told apart by `event`. */
+export interface GatewayEvents {
+  started(info: Started): void;
+  /** Something in the configuration that works, but hardly as meant. The text names the path, never a value. */
+  configWarning(path: string, text: string): void;
+  /** One line for each provider that can't be asked, or that only simulates. */
+  providers(providers: Iterable<Provider>): void;
+  draining(reason: string, inFlight: number): void;
+  /** `cut` calls had not finished in time. */
+  drained(durationMs: number, cut: number): void;
+  /** Nothing caught it: the process can't go on, or a connection could not. */
+  failed(thrown: unknown): void;
+}
+
+export const createGatewayEvents = (logger: Logger): GatewayEvents => ({
+  started({ address, port, tls, version, startupMs }) {
+    logger.info(
+      { event: 'started', address, port, tls, version, node: process.versions.node, startup_ms: Math.round(startupMs) },
+      'llm-bridge is listening',
+    );
+  },
+  configWarning(path, text) {
+    logger.warn({ event: 'config_warning', path }, text);
+  },
+  providers(providers) {
+    for (const { name, type, disabled } of providers) {
+      const fields = { provider: name, type: type.type };
+      if (disabled !== undefined) logger.warn({ event: 'provider_disabled', ...fields }, disabled);
+      else if (type.simulated) {
+        logger.warn({ event: 'provider_simulated', ...fields }, 'answers of this provider are simulated');
+      }
+    }
+  },
+  draining(reason, inFlight) {
+    logger.info({ event: 'draining', reason, in_flight: inFlight }, 'taking no new calls');
+  },
+  drained(durationMs, cut) {
+    const fields = { event: 'drained', duration_ms: Math.round(durationMs), cut };
+    if (cut > 0) logger.warn(fields, 'stopped with calls unfinished');
+    else logger.info(fields, 'stopped');
+  },
+  failed(thrown) {
+    logger.error({ event: 'failed', error: errorShape(thrown) }, 'an error that nothing caught');
+  },
+});

@@ -1,0 +1,38 @@
+import type { Counter, Gauge } from 'prom-client';
+
+/** A number of a tally, to be counted up in place. */
+export interface Cell {
+  value: number;
+}
+
+/**
+ * A labelled count kept as plain numbers, and handed to prom-client only when it is scraped: counting is an addition
+ * where prom-client would build and hash a label set.
+ */
+export class Tally {
+  readonly #names: readonly string[];
+  readonly #cells: { readonly labels: Record<string, string>; readonly cell: Cell }[] = [];
+  readonly #byKey = new Map<string, Cell>();
+
+  constructor(names: readonly string[]) {
+    this.#names = names;
+  }
+
+  /** The cell of these label values, in the order of the names; it stays the same for good. */
+  cell(...values: string[]): Cell {
+    const key = values.join('\n');
+    let cell = this.#byKey.get(key);
+    if (cell === undefined) {
+      cell = { value: 0 };
+      this.#byKey.set(key, cell);
+      this.#cells.push({ labels: Object.fromEntries(this.#names.map((name, i) => [name, values[i] ?? ''])), cell });
+    }
+    return cell;
+  }
+
+  /** Makes a metric say what was counted. */
+  fill(metric: Counter | Gauge): void {
+    metric.reset();
+    for (const { labels, cell } of this.#cells) metric.inc(labels, cell.value);
+  }
+}
