@@ -1,0 +1,132 @@
+import type { DestinationStream } from 'pino';
+import { ChatService } from '../gen/es/llmbridge/v1/chat_service_pb.ts';
+import { HealthService } from '../gen/es/llmbridge/v1/health_service_pb.ts';
+import { ModelService } from '../gen/es/llmbridge/v1/model_service_pb.ts';
+import { createChat } from './chat/chat.ts';
+import type { GatewayConfig } from './config/gateway-config.ts';
+import { createGate } from './interceptors/authenticate.ts';
+import { type Clock, systemClock } from './kernel/clock.ts';
+import type { Rpc } from './kernel/method.ts';
+import type { Route } from './kernel/provider.ts';
+import { Readiness } from './kernel/readiness.ts';
+import { createProviders } from './provider-set.ts';
+import { providerTypes } from './providers/index.ts';
+import { serverOptions } from './server-options.ts';
+import { createHealthRpc, providerProbe } from './services/health.ts';
+import { createModelRpcs } from './services/models.ts';
+import { createCallMetrics } from './telemetry/call-metrics.ts';
+import { createGatewayEvents, type GatewayEvents } from './telemetry/gateway-events.ts';
+import { createLabels } from './telemetry/labels.ts';
+import { createLogger } from './telemetry/logger.ts';
+import { createMetrics } from './telemetry/metrics.ts';
+import { createObserver } from './telemetry/observer.ts';
+import { createServer } from './transports/server.ts';
+import { version } from './version.ts';
+
+/** What tests put in place of the real thing. */
+export interface GatewayOverrides {
+  readonly clock?: Clock;
+  /** Where log lines go; stdout where none is given. */
+  readonly logDestination?: DestinationStream;
+  /** Methods served beside the gateway's own. */
+  readonly extraRpcs?: readonly Rpc[];
+}
+
+/** A running gateway. */
+export interface Gateway {
+  readonly host: string;
+  readonly port: number;
+  readonly events: GatewayEvents;
+  /** Takes no new calls, lets those in flight finish within `server.drain_timeout`, and stops. */
+  drain(reason: string): Promise<void>;
+}
+
+/** Puts the gateway together and starts it. Rejects when the port can't be had. */
+export async function createGateway(config: GatewayConfig, overrides: GatewayOverrides = {}): Promise<Gateway> {
+  const clock = overrides.clock ?? systemClock;
+  const { balancer, monitoring, security, server } = config;
+  const logger = createLogger({
+    level: monitoring.log.level,
+    ...(overrides.logDestination && { destination: overrides.logDestination }),
+  });
+  const events = createGatewayEvents(logger);
+
+  const { providers, close } = createProviders(
+    Object.values(config.providers),
+    providerTypes,
+    balancer.timeouts.connect,
+  );
+  const routes = new Map<string, Route>();
+  for (const { name, policy, targets } of config.models) {
+    routes.set(name, {
+      name,
+      policy,
+      targets: targets.flatMap(({ provider: providerName, model, weight, priority }) => {
+        const provider = providers.get(providerName);
+        return provider === undefined ? [] : [{ provider, model, weight, priority }];
+      }),
+    });
+  }
+  const catalog = { providers, routes };
+
+  const readiness = new Readiness([ChatService.typeName, ModelService.typeName, HealthService.typeName]);
+  const rpcs = [
+    ...createChat({
+      catalog: () => catalog,
+      clock,
+      timeouts: {
+        firstTokenMs: balancer.timeouts.first_token,
+        idleMs: balancer.timeouts.idle,
+        totalMs: balancer.timeouts.total,
+      },
+    }),
+    ...createModelRpcs(catalog),
+    createHealthRpc({ readiness, version, clock, components: [providerProbe(providers.values())] }),
+    ...(overrides.extraRpcs ?? []),
+  ];
+
+  const metrics = createMetrics({ version, runtime: true });
+  const labels = createLabels({
+    methods: rpcs.map(({ desc }) => `/${desc.parent.typeName}/${desc.name}`),
+    providers: providers.values(),
+    routes: routes.values(),
+  });
+  const listening = await createServer(
+    {
+      rpcs,
+      gate: createGate({
+        anonymous: security.anonymous,
+        host: server.host,
+        allowedHosts: [],
+        corsOrigins: server.cors.origins,
+        sources: [],
+      }),
+      observer: createObserver({ logger, metrics: createCallMetrics(metrics, labels), clock }),
+      clock,
+      readiness,
+      ...(monitoring.metrics.enabled && { metrics }),
+    },
+    serverOptions(config),
+  );
+  events.providers(providers.values());
+  events.started({
+    address: server.host,
+    port: listening.port,
+    tls: server.tls.cert !== undefined,
+    version,
+    startupMs: performance.now(),
+  });
+
+  return {
+    host: server.host,
+    port: listening.port,
+    events,
+    async drain(reason) {
+      const startedAt = clock.now();
+      events.draining(reason, listening.inFlight);
+      const cut = await listening.drain();
+      await close();
+      events.drained(clock.now() - startedAt, cut);
+    },
+  };
+}

@@ -1,0 +1,44 @@
+import type { ProviderInstance } from './config/providers.ts';
+import type { Provider, ProviderType } from './kernel/provider.ts';
+import type { Upstream } from './kernel/upstream.ts';
+import { createSimulatorUpstream } from './simulator/in-process.ts';
+import { createHttpUpstream } from './upstream/http.ts';
+
+/** Makes the provider instances of a configuration; their upstreams share connections by origin. */
+export function createProviders(
+  instances: Iterable<ProviderInstance>,
+  types: readonly ProviderType[],
+  connectTimeoutMs: number,
+): { providers: Map<string, Provider>; close(): Promise<void> } {
+  const upstreams = new Map<string, Upstream>();
+  const upstreamOf = (origin: string): Upstream => {
+    const existing = upstreams.get(origin);
+    if (existing !== undefined) return existing;
+    const upstream = origin === '' ? createSimulatorUpstream() : createHttpUpstream({ origin, connectTimeoutMs });
+    upstreams.set(origin, upstream);
+    return upstream;
+  };
+
+  const providers = new Map<string, Provider>();
+  for (const { name, type: typeName, base_url, api_keys, headers, models, options, disabled } of instances) {
+    const type = types.find((each) => each.type === typeName);
+    if (type === undefined) throw new Error(`no provider type ${typeName}`);
+    const url = base_url === undefined ? undefined : new URL(base_url);
+    const basePath = url === undefined ? '' : url.pathname.replace(/\/+$/, '');
+    providers.set(name, {
+      name,
+      type,
+      adapter: type.adapter({ name, basePath, headers, options }),
+      upstream: upstreamOf(url?.origin ?? ''),
+      keys: api_keys,
+      disabled,
+      models,
+    });
+  }
+  return {
+    providers,
+    async close() {
+      await Promise.all([...upstreams.values()].map((upstream) => upstream.close()));
+    },
+  };
+}

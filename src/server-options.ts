@@ -1,0 +1,31 @@
+import { readFileSync } from 'node:fs';
+import ipaddr from 'ipaddr.js';
+import type { GatewayConfig } from './config/gateway-config.ts';
+import type { ServerOptions } from './transports/parts.ts';
+
+/** The server's options as the configuration has them; reads the TLS files. */
+export function serverOptions({ server, security }: GatewayConfig): ServerOptions {
+  const { tls } = server;
+  return {
+    host: server.host,
+    port: server.port,
+    ...(tls.cert !== undefined &&
+      tls.key !== undefined && {
+        tls: {
+          cert: readFileSync(tls.cert),
+          key: readFileSync(tls.key),
+          ...(tls.client_ca !== undefined && { clientCa: readFileSync(tls.client_ca) }),
+        },
+      }),
+    maxRequestBytes: server.max_request_bytes,
+    maxHeaderBytes: server.max_header_bytes,
+    maxConcurrentStreams: server.max_concurrent_streams,
+    headersTimeoutMs: server.headers_timeout,
+    requestTimeoutMs: server.request_timeout,
+    keepAliveTimeoutMs: server.keepalive_timeout,
+    drainTimeoutMs: server.drain_timeout,
+    reflection: server.reflection,
+    trustedProxies: security.trusted_proxies.map((network) => ipaddr.parseCIDR(network)),
+    cors: { origins: server.cors.origins, maxAgeSeconds: Math.floor(server.cors.max_age / 1000) },
+  };
+}
