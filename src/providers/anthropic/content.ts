@@ -1,0 +1,158 @@
+import type { CacheControl } from '../../../gen/es/llmbridge/v1/cache_control_pb.ts';
+import type {
+  ContentPart,
+  FilePart,
+  ImagePart,
+  ReasoningPart,
+  TextPart,
+} from '../../../gen/es/llmbridge/v1/content_pb.ts';
+import { type JsonInput, members, RawJson, splice, toJson } from '../../kernel/json-text.ts';
+import { utf8 } from '../shared/json-body.ts';
+import { base64, dataUrl, sniffImage } from '../shared/media.ts';
+import type { Notes } from '../shared/notes.ts';
+import { rawObject } from '../shared/raw-object.ts';
+import { dialect } from './dialect.ts';
+
+/** A content block of a request; raw where it is the provider's own. */
+export type Block = { [member: string]: JsonInput } | RawJson;
+
+type Extra = { readonly [provider: string]: string };
+
+/** A cache mark as `cache_control` wants it. */
+export const cacheControl = (mark: CacheControl | undefined): JsonInput =>
+  mark && { type: mark.type || 'ephemeral', ttl: mark.ttl || undefined };
+
+/** The block with a cache mark, where there is one. */
+export function marked(block: Block, mark: CacheControl | undefined): Block {
+  if (mark === undefined) return block;
+  const value = cacheControl(mark);
+  if (block instanceof RawJson) return new RawJson(splice(block.text, { cache_control: toJson(value) }));
+  block['cache_control'] = value;
+  return block;
+}
+
+/** The block with what `extra` has for this dialect, member by member. */
+export function withExtra(block: Block, extra: Extra, path: string, notes: Notes): Block {
+  if (block instanceof RawJson) return block;
+  for (const provider of ['*', dialect]) {
+    const json = extra[provider];
+    if (json === undefined || json === '') continue;
+    const raw = rawObject(json);
+    if (raw === undefined) notes.dropped(`${path}.extra.${provider}`, 'not a JSON object');
+    else for (const [name, value] of members(raw.text)) block[name] = new RawJson(value);
+  }
+  return block;
+}
+
+/** A part as a block; undefined for one that says nothing or cannot be carried, the latter with a note. */
+export function blockOf(part: ContentPart, path: string, notes: Notes): Block | undefined {
+  const block = bareBlock(part, path, notes);
+  return block && marked(withExtra(block, part.extra, path, notes), part.cacheControl);
+}
+
+function bareBlock({ part }: ContentPart, path: string, notes: Notes): Block | undefined {
+  switch (part.case) {
+    case 'text':
+      return textBlock(part.value, path, notes);
+    case 'image':
+      return imageBlock(part.value, path, notes);
+    case 'file':
+      return fileBlock(part.value, path, notes);
+    case 'refusal':
+      return part.value.refusal === '' ? undefined : { type: 'text', text: part.value.refusal };
+    case 'reasoning':
+      return reasoningBlock(part.value, path, notes);
+    case 'native':
+      if (part.value.provider === dialect) {
+        const raw = rawObject(part.value.json);
+        if (raw) return raw;
+      }
+      notes.dropped(`${path}.native`, `a block of ${part.value.provider || 'no provider'}`);
+      return undefined;
+    case 'audio':
+    case 'video':
+      notes.dropped(`${path}.${part.case}`, `the provider takes no ${part.case}`);
+      return undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** Empty text is refused by the API, and says nothing. */
+function textBlock({ text, citations }: TextPart, path: string, notes: Notes): Block | undefined {
+  if (text === '' && citations.length === 0) return undefined;
+  const own: RawJson[] = [];
+  for (const { native } of citations) {
+    const raw = native === '' ? undefined : rawObject(native);
+    if (raw) own.push(raw);
+  }
+  if (own.length < citations.length) notes.dropped(`${path}.text.citations`, 'not in the provider’s own form');
+  return { type: 'text', text, citations: own.length > 0 ? own : undefined };
+}
+
+function imageBlock({ source, mediaType, detail }: ImagePart, path: string, notes: Notes): Block | undefined {
+  if (detail !== '' && detail !== 'auto') notes.dropped(`${path}.image.detail`);
+  const inline = source.case === 'url' ? dataUrl(source.value) : undefined;
+  if (inline) return { type: 'image', source: { type: 'base64', media_type: inline.mediaType, data: inline.base64 } };
+  switch (source.case) {
+    case 'data': {
+      const type = mediaType || sniffImage(source.value) || 'image/png';
+      return { type: 'image', source: { type: 'base64', media_type: type, data: base64(source.value) } };
+    }
+    case 'url':
+      return { type: 'image', source: { type: 'url', url: source.value } };
+    case 'fileId':
+      return { type: 'image', source: { type: 'file', file_id: source.value } };
+    default:
+      notes.dropped(`${path}.image`, 'it has no source');
+      return undefined;
+  }
+}
+
+/** PDFs and plain text are documents; pictures sent as files are pictures. */
+function fileBlock(file: FilePart, path: string, notes: Notes): Block | undefined {
+  const source = documentSource(file, path, notes);
+  if (source === undefined) return undefined;
+  if (source['media_type']?.toString().startsWith('image/')) return { type: 'image', source };
+  return {
+    type: 'document',
+    source,
+    title: file.filename || undefined,
+    citations: file.citations === undefined ? undefined : { enabled: file.citations },
+  };
+}
+
+function documentSource(
+  { source, mediaType }: FilePart,
+  path: string,
+  notes: Notes,
+): { [k: string]: string } | undefined {
+  if (source.case === 'fileId') return { type: 'file', file_id: source.value };
+  const inline = source.case === 'url' ? dataUrl(source.value) : undefined;
+  if (source.case === 'url' && inline === undefined) return { type: 'url', url: source.value };
+  const bytes = source.case === 'data' ? source.value : inline && Buffer.from(inline.base64, 'base64');
+  if (bytes === undefined) {
+    notes.dropped(`${path}.file`, 'it has no source');
+    return undefined;
+  }
+  const type = mediaType || inline?.mediaType || 'application/pdf';
+  if (type.startsWith('text/') || type === 'application/json') {
+    return { type: 'text', media_type: 'text/plain', data: utf8(bytes) };
+  }
+  if (type !== 'application/pdf' && !type.startsWith('image/')) {
+    notes.dropped(`${path}.file`, `the provider takes no ${type}`);
+    return undefined;
+  }
+  return { type: 'base64', media_type: type, data: base64(bytes) };
+}
+
+/** Reasoning goes back only with its proof: the API refuses any other, and no model reads what it did not think. */
+function reasoningBlock(reasoning: ReasoningPart, path: string, notes: Notes): Block | undefined {
+  const { text, signature, redacted, id } = reasoning;
+  if (id === '' && redacted !== '') return { type: 'redacted_thinking', data: redacted };
+  if (id === '' && signature !== '') return { type: 'thinking', thinking: text, signature };
+  if (text !== '' || redacted !== '' || signature !== '') {
+    notes.dropped(`${path}.reasoning`, 'without the provider’s own signature');
+  }
+  return undefined;
+}

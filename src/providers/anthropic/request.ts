@@ -1,0 +1,200 @@
+import type { ChatInput, EncodedRequest, ProviderSettings } from '../../kernel/adapter.ts';
+import { type JsonInput, members, RawJson, splice, toJson } from '../../kernel/json-text.ts';
+import type { ChatRequest } from '../../kernel/messages.ts';
+import { mergeExtra } from '../shared/extra.ts';
+import { Notes } from '../shared/notes.ts';
+import { rawObject } from '../shared/raw-object.ts';
+import { dropUnsupported } from '../shared/unsupported.ts';
+import { dialect } from './dialect.ts';
+import { type Conversation, conversation } from './messages.ts';
+import { type Model, modelOf } from './model.ts';
+import { type Thinking, thinkingOf } from './thinking.ts';
+import { toolChoiceOf, toolsOf } from './tools.ts';
+
+/** The version of the API that this dialect is written for. */
+const apiVersion = '2023-06-01';
+
+/** The body of a request, and what the caller asked for that goes elsewhere. */
+interface MessageBody {
+  readonly json: string;
+  /** Beta features asked for in `extra` as `anthropic_beta`. */
+  readonly betas: readonly string[];
+  readonly notes: Notes;
+}
+
+/** Encodes a request of the Messages API ("Create a Message"). */
+export function encode(input: ChatInput, settings: ProviderSettings, defaultMax: number | undefined): EncodedRequest {
+  const { json, betas, notes } = messageBody(
+    input,
+    { model: input.model, stream: input.stream || undefined },
+    defaultMax,
+  );
+  const beta = [settings.headers['anthropic-beta'] ?? '', ...betas].filter((name) => name !== '').join(',');
+  return {
+    method: 'POST',
+    path: `${settings.basePath}${settings.basePath.endsWith('/v1') ? '' : '/v1'}/messages`,
+    headers: {
+      'content-type': 'application/json',
+      accept: input.stream ? 'text/event-stream' : 'application/json',
+      'anthropic-version': apiVersion,
+      'x-api-key': input.apiKey,
+      ...settings.headers,
+      ...(beta !== '' && { 'anthropic-beta': beta }),
+    },
+    body: json,
+    notes: notes.all,
+  };
+}
+
+/** The body alone; `head` is what tells the model and the kind of answer where the dialect is served. */
+export function messageBody(
+  { request, model: name }: ChatInput,
+  head: { readonly [member: string]: JsonInput },
+  defaultMax: number | undefined,
+): MessageBody {
+  const notes = new Notes();
+  const model = modelOf(name);
+  const talk = conversation(request.messages, notes);
+  const tools = toolsOf(request, notes);
+  const { choice, forced } = toolChoiceOf(request, tools !== undefined, notes);
+  const thinking = fitThinking(thinkingOf(request, model, defaultMax ?? model.maxTokens, notes), talk, forced, notes);
+  const format = formatOf(request, notes);
+  dropUnsupported(
+    request,
+    [
+      'n',
+      'seed',
+      'presence_penalty',
+      'frequency_penalty',
+      'logit_bias',
+      'logprobs',
+      'top_logprobs',
+      'modalities',
+      'audio',
+      'prediction',
+      'verbosity',
+      'prompt_cache_key',
+      'store',
+      'metadata',
+    ],
+    notes,
+  );
+  const user = request.safetyIdentifier ?? request.user;
+  const body = toJson({
+    ...head,
+    max_tokens: thinking.maxTokens,
+    system: talk.system.length > 0 ? talk.system : undefined,
+    messages: talk.turns as unknown as JsonInput,
+    tools,
+    tool_choice: choice,
+    ...samplingOf(request, model, thinking.thinking !== undefined && thinking.thinking.type !== 'disabled', notes),
+    stop_sequences: request.stop.length > 0 ? request.stop : undefined,
+    thinking: thinking.thinking,
+    output_config:
+      thinking.effort === undefined && format === undefined ? undefined : { effort: thinking.effort, format },
+    service_tier: serviceTierOf(request.serviceTier, notes),
+    metadata: user === undefined ? undefined : { user_id: user },
+  });
+  const { extra, betas } = takeBetas(request.extra);
+  return { json: mergeExtra(body, extra, dialect, notes), betas, notes };
+}
+
+/** Leaves thinking out where the API would refuse it: with a forced tool, or amid a tool loop that began without. */
+function fitThinking(thinking: Thinking, { turns }: Conversation, forced: boolean, notes: Notes): Thinking {
+  const type = thinking.thinking?.type;
+  if (type === undefined || type === 'disabled') return thinking;
+  const off = (why: string): Thinking => {
+    notes.dropped('reasoning', why);
+    return { ...thinking, thinking: undefined };
+  };
+  if (forced) return off('the provider does not think where a tool is forced');
+  if (type !== 'enabled') return thinking;
+  const last = turns.at(-1)?.role === 'user' ? turns.at(-2)?.content : undefined;
+  const typeOf = (block: NonNullable<typeof last>[number] | undefined) =>
+    block === undefined || block instanceof RawJson ? '' : String(block['type']);
+  const inLoop =
+    last?.some((block) => typeOf(block) === 'tool_use') && typeOf(turns.at(-1)?.content[0]) === 'tool_result';
+  if (inLoop && !/thinking$/.test(typeOf(last?.[0])))
+    return off('the tool calls to go on from were made without thinking');
+  return thinking;
+}
+
+function samplingOf(request: ChatRequest, model: Model, thinks: boolean, notes: Notes): { [name: string]: JsonInput } {
+  let { temperature, topP, topK } = request;
+  const drop = (name: string, why: string): undefined => {
+    notes.dropped(name, why);
+    return undefined;
+  };
+  const why = !model.sampling ? 'this model takes none' : thinks ? 'not while thinking' : undefined;
+  if (temperature !== undefined && temperature > 1 && why === undefined) {
+    notes.mapped('temperature', '1, the most that the provider takes');
+    temperature = 1;
+  }
+  if (why !== undefined) {
+    // 1 is what these models do of themselves.
+    if (temperature !== undefined) temperature = temperature === 1 ? undefined : drop('temperature', why);
+    if (topK !== undefined) topK = drop('top_k', why);
+    if (topP !== undefined && (!model.sampling || topP < 0.95)) topP = topP === 1 ? undefined : drop('top_p', why);
+  }
+  if (topP !== undefined && temperature !== undefined && !model.bothSamplings) {
+    topP = topP === 1 ? undefined : drop('top_p', 'this model takes it or temperature, not both');
+  }
+  return { temperature, top_p: topP, top_k: topK };
+}
+
+/** The body's `output_config.format`. */
+function formatOf({ responseFormat }: ChatRequest, notes: Notes): JsonInput {
+  const format = responseFormat?.format;
+  switch (format?.case) {
+    case 'jsonSchema': {
+      const schema = rawObject(format.value.schema);
+      if (schema === undefined) {
+        notes.dropped('response_format.json_schema', 'the schema is not a JSON object');
+        return undefined;
+      }
+      if (format.value.description !== '') notes.dropped('response_format.json_schema.description');
+      return { type: 'json_schema', schema };
+    }
+    case 'jsonObject':
+      notes.dropped('response_format.json_object', 'the provider wants a schema: use json_schema');
+      return undefined;
+    case 'grammar':
+      notes.dropped('response_format.grammar');
+      return undefined;
+    default:
+      return undefined;
+  }
+}
+
+function serviceTierOf(tier: string | undefined, notes: Notes): string | undefined {
+  switch (tier) {
+    case 'default':
+    case 'standard':
+      return 'standard_only';
+    case 'priority':
+      notes.mapped('service_tier', 'auto');
+      return 'auto';
+    case 'flex':
+      notes.dropped('service_tier');
+      return undefined;
+    default:
+      return tier;
+  }
+}
+
+/** `anthropic_beta` is a header, not a member of the body. */
+function takeBetas(extra: ChatRequest['extra']): { extra: ChatRequest['extra']; betas: string[] } {
+  const betas: string[] = [];
+  const rest: ChatRequest['extra'] = {};
+  for (const [provider, json] of Object.entries(extra)) {
+    const asked = json === '' ? undefined : members(json).get('anthropic_beta');
+    rest[provider] = asked === undefined ? json : splice(json, { anthropic_beta: undefined });
+    if (asked === undefined || (provider !== '*' && provider !== dialect)) continue;
+    const value: unknown = JSON.parse(asked);
+    for (const name of Array.isArray(value) ? value : [value]) {
+      // A header's value: nothing but a feature's name may go into it.
+      if (typeof name === 'string' && /^[\w.,-]+$/.test(name)) betas.push(name);
+    }
+  }
+  return { extra: rest, betas };
+}

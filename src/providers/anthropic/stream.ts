@@ -1,0 +1,120 @@
+import type { EmitChunk, Frame, StreamDecoder } from '../../kernel/adapter.ts';
+import { Fault } from '../../kernel/fault.ts';
+import { members, splice, valueAt } from '../../kernel/json-text.ts';
+import { BlockChunks } from '../shared/block-chunks.ts';
+import { isObject, type JsonObject, malformed, parseObject, text } from '../shared/json-body.ts';
+import { leftovers, picked } from '../shared/leftovers.ts';
+import { AnswerBlocks } from './answer-blocks.ts';
+import { extraOf } from './dialect.ts';
+import { faultOfEvent } from './fault.ts';
+import { finishReason } from './finish.ts';
+import { endMembers, messageMembers, refusalOf } from './response.ts';
+import { usageOf } from './usage.ts';
+
+const eventMembers = new Set(['type', 'delta', 'usage']);
+const deltaMembers = new Set(['stop_reason', ...endMembers]);
+
+/** Decodes the events of a streamed message (Anthropic, "Streaming Messages"); `message_stop` alone makes it whole. */
+export class MessageDecoder implements StreamDecoder {
+  readonly #chunks = new BlockChunks();
+  readonly #blocks = new AnswerBlocks(this.#chunks);
+  #usage: JsonObject = {};
+  #usageSource = '{}';
+  #begun = false;
+  #whole = false;
+
+  push(frame: Frame, emit: EmitChunk): void {
+    if (frame.event === 'ping') return;
+    const event = parseObject(frame.data, 'an event that is not a JSON object');
+    switch (event['type']) {
+      case 'message_start':
+        this.#start(event, frame.data, emit);
+        break;
+      case 'content_block_start': {
+        const block = event['content_block'];
+        if (!isObject(block)) throw malformed('a block start without its block');
+        this.#blocks.start(block, valueAt(frame.data, ['content_block']) ?? '{}', emit);
+        break;
+      }
+      case 'content_block_delta': {
+        const delta = event['delta'];
+        if (!isObject(delta)) throw malformed('a block delta without its delta');
+        this.#blocks.delta(delta, () => valueAt(frame.data, ['delta']) ?? '{}', emit);
+        break;
+      }
+      case 'content_block_stop':
+        this.#blocks.stop(emit);
+        break;
+      case 'message_delta':
+        this.#delta(event, frame.data, emit);
+        break;
+      case 'message_stop': {
+        this.#whole = true;
+        const extra = leftovers(event, eventMembers, () => frame.data);
+        if (extra !== '') this.#emitExtra(extra, emit);
+        return;
+      }
+      case 'error':
+        throw faultOfEvent(event);
+      // The protocol may grow; the provider asks clients to pass over what they do not know.
+      default:
+    }
+  }
+
+  end(): void {
+    if (this.#whole) return;
+    throw new Fault('PROVIDER_STREAM_CUT', 'the provider ended the stream before the answer was whole', {
+      blame: 'provider',
+    });
+  }
+
+  #start(event: JsonObject, source: string, emit: EmitChunk): void {
+    const message = event['message'];
+    if (!isObject(message)) throw malformed('a message start without its message');
+    this.#begun = true;
+    const chunks = this.#chunks;
+    chunks.id = text(message['id']);
+    chunks.model = text(message['model']);
+    this.#count(message['usage'], () => valueAt(source, ['message', 'usage']));
+    const head = chunks.head();
+    head.usage = usageOf(this.#usage, () => this.#usageSource);
+    head.extra = extraOf(leftovers(message, messageMembers, () => valueAt(source, ['message'])));
+    emit(head);
+  }
+
+  #delta(event: JsonObject, source: string, emit: EmitChunk): void {
+    const delta = event['delta'];
+    if (!this.#begun || !isObject(delta)) throw malformed('a message delta that fits no message');
+    const end = () => valueAt(source, ['delta']);
+    this.#count(event['usage'], () => valueAt(source, ['usage']));
+    const native = text(delta['stop_reason']);
+    const usage = usageOf(this.#usage, () => this.#usageSource);
+    const last = this.#chunks.finish(
+      finishReason(native),
+      native,
+      refusalOf(delta),
+      extraOf(picked(delta, endMembers, end)),
+      usage,
+    );
+    last.extra = extraOf(leftovers(delta, deltaMembers, end));
+    emit(last);
+    const beside = leftovers(event, eventMembers, () => source);
+    if (beside !== '') this.#emitExtra(beside, emit);
+  }
+
+  #emitExtra(extra: string, emit: EmitChunk): void {
+    const chunk = this.#chunks.chunk();
+    chunk.extra = extraOf(extra);
+    emit(chunk);
+  }
+
+  /** Later counts stand for earlier ones; null says nothing. */
+  #count(usage: unknown, source: () => string | undefined): void {
+    if (!isObject(usage)) return;
+    const changes: Record<string, string> = {};
+    for (const [name, value] of members(source() ?? '{}')) if (value !== 'null') changes[name] = value;
+    this.#usageSource = splice(this.#usageSource, changes);
+    this.#usage = parseObject(this.#usageSource);
+    this.#chunks.serviceTier = text(this.#usage['service_tier']);
+  }
+}
