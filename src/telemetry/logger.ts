@@ -1,5 +1,4 @@
-import { type DestinationStream, type Logger, pino } from 'pino';
-import { errorShape } from './error-shape.ts';
+import { type DestinationStream, type LogFn, type Logger, pino } from 'pino';
 import { redact } from './redact.ts';
 
 export type { Logger };
@@ -10,6 +9,14 @@ export interface LoggerOptions {
   readonly level: LogLevel;
   /** Where the lines go; stdout where none is given. */
   readonly destination?: DestinationStream;
+}
+
+/** Keeps pino from taking an error's message for the line's where a line has none. */
+function withMessage(this: Logger, args: Parameters<LogFn>, method: LogFn): void {
+  const [first]: readonly unknown[] = args;
+  const isError = first instanceof Error || (typeof first === 'object' && first !== null && 'err' in first);
+  if (args.length === 1 && isError) method.call(this, first, 'error');
+  else method.apply(this, args);
 }
 
 /**
@@ -23,7 +30,7 @@ export function createLogger({ level, destination }: LoggerOptions): Logger {
       base: null,
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }), log: redact },
-      serializers: { err: errorShape, error: errorShape },
+      hooks: { logMethod: withMessage },
     },
     destination ?? pino.destination({ dest: 1, sync: false, minLength: 0 }),
   );

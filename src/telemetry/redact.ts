@@ -1,3 +1,5 @@
+import { errorShape } from './error-shape.ts';
+
 /** Names of fields whose values never reach a log line, in lower case and without separators. */
 const secretNames = new Set([
   'authorization',
@@ -38,10 +40,11 @@ const isEmpty = (value: unknown) => value === undefined || value === '' || value
 
 /**
  * The record with the values of secret fields, at any depth, replaced by '[redacted]'. It is the same object where there
- * is nothing to hide. Errors pass: the logger's serializers see to them.
+ * is nothing to hide. Errors lose their messages.
  */
 export function redact<T>(record: T, depth = 0): T {
-  if (typeof record !== 'object' || record === null || record instanceof Error) return record;
+  if (typeof record !== 'object' || record === null) return record;
+  if (record instanceof Error) return errorShape(record) as T;
   if (depth > maxDepth) return censor as T;
   const fields = record as Record<string, unknown>;
   let copy: Record<string, unknown> | undefined;
