@@ -35,8 +35,8 @@ export interface Calls {
   armDeadline(call: Call, ms: number): void;
   /** Calls that are open now. */
   readonly inFlight: number;
-  /** Cancels every open call. Each still ends by its own transport. */
-  cancelAll(fault: Fault): void;
+  /** Cancels every open call, or those that `which` picks. Each still ends by its own transport. */
+  cancelAll(fault: Fault, which?: (call: Call) => boolean): void;
   /** Resolves when no call is open. */
   idle(): Promise<void>;
 }
@@ -97,8 +97,8 @@ export function createCalls({ observer, clock, trustedProxies }: CallsOptions): 
       return open.size;
     },
 
-    cancelAll(fault) {
-      for (const call of [...open.keys()]) call.cancellation.cancel(fault);
+    cancelAll(fault, which = () => true) {
+      for (const call of [...open.keys()]) if (which(call)) call.cancellation.cancel(fault);
     },
 
     idle() {

@@ -37,8 +37,6 @@ export interface TlsOptions {
 export interface CorsOptions {
   /** Origins as browsers write them, `https://app.example`; `*` for any. */
   readonly origins: readonly string[];
-  /** Request headers allowed beyond those that the protocols need. */
-  readonly allowedHeaders?: readonly string[];
   /** Reply headers that pages may read beyond those that the protocols need. */
   readonly exposedHeaders?: readonly string[];
   /** How long a browser may keep a preflight's answer, in seconds. Default: 7,200. */

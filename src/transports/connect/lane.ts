@@ -1,0 +1,203 @@
+import type { DescMethod, DescMethodServerStreaming, DescMethodUnary, Message } from '@bufbuild/protobuf';
+import { ConnectError, type ConnectRouter, createConnectRouter, type HandlerContext } from '@connectrpc/connect';
+import type { UniversalHandler } from '@connectrpc/connect/protocol';
+import { compressionBrotli, compressionGzip } from '@connectrpc/connect-node';
+import type { Protocol } from '../../kernel/call.ts';
+import { Fault } from '../../kernel/fault.ts';
+import type { Rpc } from '../../kernel/method.ts';
+import type { Calls } from '../calls.ts';
+import type { RequestHandler, ServerRequest, ServerResponse } from '../listener.ts';
+import { openingOf } from '../opening.ts';
+import type { ServerOptions, ServerParts } from '../parts.ts';
+import { connectTimeout, grpcTimeout } from '../timeout.ts';
+import { completeError, connectErrorOf, faultOf } from './errors.ts';
+import { createExchange, type Exchange, exchangeOf, universalRequest } from './exchange.ts';
+import { isGrpcWebText } from './grpc-web-text.ts';
+import { jsonOptions } from './json.ts';
+import { StreamReply, UnaryReply } from './replies.ts';
+import { finished, reset, respond } from './respond.ts';
+import { refusesUnknown, refuseUnknown } from './unknown.ts';
+
+/** Adds handlers of Connect's own kind beside the methods of the contract. */
+export type Mount = (router: ConnectRouter) => void;
+
+export interface ConnectLaneInit {
+  readonly rpcs: readonly Rpc[];
+  /** Methods that need no credential, by path. */
+  readonly open: ReadonlySet<string>;
+  readonly mounts: readonly Mount[];
+  readonly parts: Pick<ServerParts, 'gate' | 'clock'>;
+  readonly options: Pick<ServerOptions, 'maxRequestBytes' | 'requestTimeoutMs'>;
+  readonly calls: Calls;
+}
+
+/** gRPC, gRPC-web and Connect by connect-es: every method, every protocol, over HTTP/1.1 and HTTP/2. */
+export interface ConnectLane {
+  /** The handler for a request if it is an RPC, known or not; undefined leaves it to the HTTP surface. */
+  route(request: ServerRequest): RequestHandler | undefined;
+}
+
+export function createConnectLane(init: ConnectLaneInit): ConnectLane {
+  const { calls, options, parts } = init;
+  const own = new Set(init.rpcs.map(({ desc }) => pathOf(desc)));
+  const router = createConnectRouter({
+    acceptCompression: [compressionGzip, compressionBrotli],
+    readMaxBytes: options.maxRequestBytes,
+    jsonOptions: jsonOptions([...init.rpcs.map(({ desc }) => desc.parent.file)]),
+    requestGate: async (context) => {
+      const exchange = exchangeOf(context.values);
+      watchErrors(context, exchange, own.has(exchange.call.method));
+      try {
+        if (!init.open.has(exchange.call.method)) await parts.gate.authenticate(exchange.call);
+      } catch (thrown) {
+        throw fail(exchange, thrown);
+      }
+    },
+  });
+  for (const rpc of init.rpcs) route(router, rpc);
+  for (const mount of init.mounts) mount(router);
+  const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
+
+  const serve = (handler: UniversalHandler, request: ServerRequest, response: ServerResponse): void => {
+    const call = calls.open(openingOf(request, handler.requestPath, protocolOf(request)));
+    call.streaming = handler.method.methodKind !== 'unary';
+    const exchange = createExchange(call, request, response, isGrpcWebText(request.headers['content-type']));
+
+    const end = (): void => {
+      stopWaiting?.();
+      calls.end(call, exchange.fault);
+    };
+    const emitter = finished(response);
+    emitter.once('finish', end);
+    emitter.once('close', () => {
+      call.cancellation.cancel(new Fault('CANCELLED', 'the caller went away'));
+      end();
+    });
+
+    const timeout = timeoutOf(call.protocol, request);
+    if (timeout !== undefined) calls.armDeadline(call, timeout);
+    const stopWaiting = sendsMany(handler.method)
+      ? undefined
+      : parts.clock.after(options.requestTimeoutMs, () => {
+          if (exchange.body.ended) return;
+          call.cancellation.cancel(new Fault('CALLER_TIMEOUT', 'the request took too long to arrive'));
+        });
+
+    if (call.protocol === 'grpc' && request.httpVersionMajor < 2) {
+      exchange.fault = new Fault('MEDIA_TYPE_UNSUPPORTED', 'gRPC needs HTTP/2');
+      void respond(exchange, { status: 505 }).catch(() => reset(response));
+      return;
+    }
+    handler(universalRequest(exchange))
+      .then((reply) => {
+        exchange.fault ??= refusalOf(reply.status);
+        return respond(exchange, reply);
+      })
+      .catch((thrown: unknown) => {
+        exchange.fault ??= faultOf(thrown);
+        reset(response);
+      });
+  };
+
+  return {
+    route(request) {
+      const handler = handlers.get(pathname(request.url ?? ''));
+      if (handler !== undefined) return (req, res) => serve(handler, req, res);
+      if (!refusesUnknown(request)) return undefined;
+      return (req, res) => {
+        // One name for all of them: callers must not be able to make up metric labels.
+        const call = calls.open(openingOf(req, 'unknown', protocolOf(req)));
+        const fault = new Fault('ROUTE_NOT_FOUND', 'unknown method');
+        finished(res).once('close', () => calls.end(call, fault));
+        refuseUnknown(call, fault, req, res);
+      };
+    },
+  };
+}
+
+export const pathOf = (desc: DescMethod): string => `/${desc.parent.typeName}/${desc.name}`;
+
+const pathname = (url: string): string => {
+  const query = url.indexOf('?');
+  return query < 0 ? url : url.slice(0, query);
+};
+
+const sendsMany = ({ methodKind }: DescMethod): boolean =>
+  methodKind === 'client_streaming' || methodKind === 'bidi_streaming';
+
+function protocolOf(request: ServerRequest): Protocol {
+  const type = request.headers['content-type'];
+  if (type === undefined || !type.startsWith('application/grpc')) return 'connect';
+  return type.startsWith('application/grpc-web') ? 'grpc-web' : 'grpc';
+}
+
+function timeoutOf(protocol: Protocol, { headers }: ServerRequest): number | undefined {
+  const value = headers[protocol === 'connect' ? 'connect-timeout-ms' : 'grpc-timeout'];
+  const text = Array.isArray(value) ? value[0] : value;
+  return protocol === 'connect' ? connectTimeout(text) : grpcTimeout(text);
+}
+
+/** What Connect refuses with a bare HTTP status, before a protocol is chosen. */
+function refusalOf(status: number): Fault | undefined {
+  if (status === 415) return new Fault('MEDIA_TYPE_UNSUPPORTED', 'unsupported media type');
+  if (status === 405) return new Fault('METHOD_NOT_ALLOWED', 'method not allowed');
+  return status === 505 ? new Fault('MEDIA_TYPE_UNSUPPORTED', 'a bidirectional stream needs HTTP/2') : undefined;
+}
+
+/** Remembers the fault of the call and makes what Connect has to throw of it. */
+function fail(exchange: Exchange, thrown: unknown): Error {
+  exchange.fault ??= Fault.from(thrown);
+  return connectErrorOf(exchange.fault);
+}
+
+/**
+ * Hears of every failure before Connect encodes it: Connect aborts the context with the error first. Errors of
+ * mounted handlers (`own` is false) are theirs to shape.
+ */
+function watchErrors(context: HandlerContext, exchange: Exchange, own: boolean): void {
+  context.signal.addEventListener('abort', () => {
+    const error: unknown = context.signal.reason;
+    if (!(error instanceof ConnectError)) return;
+    const fault = faultOf(error);
+    exchange.fault ??= fault;
+    if (own && !(error.cause instanceof Fault)) completeError(error, fault);
+  });
+}
+
+function route(router: ConnectRouter, { desc, handle }: Rpc): void {
+  switch (desc.methodKind) {
+    case 'unary':
+      router.rpc(desc as DescMethodUnary, async (message, context) => {
+        const exchange = exchangeOf(context.values);
+        const reply = new UnaryReply<Message>();
+        try {
+          await uncancelled(exchange, handle(exchange.call, message, reply));
+          return reply.take();
+        } catch (thrown) {
+          throw fail(exchange, thrown);
+        }
+      });
+      break;
+    case 'server_streaming':
+      router.rpc(desc as DescMethodServerStreaming, (message, context) => {
+        const exchange = exchangeOf(context.values);
+        const reply = new StreamReply<Message>((fault) => fail(exchange, fault));
+        uncancelled(exchange, handle(exchange.call, message, reply)).then(
+          () => reply.end(),
+          (thrown: unknown) => reply.end(Fault.from(thrown)),
+        );
+        return reply;
+      });
+      break;
+    default:
+      throw new Error(`${pathOf(desc)}: a method that takes a stream is mounted, not routed`);
+  }
+}
+
+/** Follows a method until it is done or the call is cancelled: the caller is told at once, whatever the method does. */
+function uncancelled({ call }: Exchange, done: Promise<void>): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const forget = call.cancellation.onCancel(reject);
+    done.then(resolve, reject).finally(forget);
+  });
+}

@@ -1,0 +1,250 @@
+import * as http from 'node:http';
+import * as http2 from 'node:http2';
+import * as net from 'node:net';
+import type { Writable } from 'node:stream';
+import * as tls from 'node:tls';
+import type { ServerOptions, TlsOptions } from './parts.ts';
+
+export type ServerRequest = http.IncomingMessage | http2.Http2ServerRequest;
+
+/** What http.ServerResponse and http2.Http2ServerResponse have in common. */
+export interface ServerResponse extends Writable {
+  readonly headersSent: boolean;
+  statusCode: number;
+  setHeader(name: string, value: string): unknown;
+  writeHead(status: number, headers?: http.OutgoingHttpHeaders): unknown;
+  addTrailers(trailers: http.OutgoingHttpHeaders): void;
+  /** HTTP/2 only. */
+  readonly stream?: http2.ServerHttp2Stream;
+}
+
+export type RequestHandler = (request: ServerRequest, response: ServerResponse) => void;
+
+/** Takes an HTTP/2 stream below the request and response objects, or returns false to leave it to them. */
+export type StreamHandler = (stream: http2.ServerHttp2Stream, headers: http2.IncomingHttpHeaders) => boolean;
+
+export interface ListenerHandlers {
+  readonly request: RequestHandler;
+  readonly stream?: StreamHandler;
+}
+
+/** The open port: cleartext HTTP/1.1 and HTTP/2 told apart by their first bytes, TLS by ALPN. */
+export interface Listener {
+  readonly port: number;
+  /** Takes no new connection and asks the open ones to go, once their requests are answered. */
+  retire(): void;
+  /** Resolves when the port and all connections are closed. */
+  readonly closed: Promise<void>;
+  /** Closes every socket now. Resolves when all are closed. */
+  destroy(): Promise<void>;
+}
+
+export type ListenerOptions = Pick<
+  ServerOptions,
+  | 'host'
+  | 'port'
+  | 'tls'
+  | 'maxHeaderBytes'
+  | 'maxConcurrentStreams'
+  | 'headersTimeoutMs'
+  | 'requestTimeoutMs'
+  | 'keepAliveTimeoutMs'
+  | 'reusePort'
+>;
+
+export async function createListener(options: ListenerOptions, handlers: ListenerHandlers): Promise<Listener> {
+  const sockets = new Set<net.Socket>();
+  const sessions = new Set<http2.ServerHttp2Session>();
+  const h1 = createHttp1(options, handlers.request);
+  const h2 = createHttp2(options, handlers, sessions);
+  let retired = false;
+
+  const server = options.tls === undefined ? net.createServer(tcp) : createTls(options, options.tls, h1, h2);
+  if (options.tls === undefined) server.on('connection', (socket) => routeByPreface(socket, options, h1, h2));
+  server.on('connection', (socket: net.Socket) => {
+    sockets.add(socket);
+    socket.once('close', () => sockets.delete(socket));
+    // One listener before any other: a reset in the first packet would end the process otherwise.
+    socket.on('error', ignore);
+  });
+
+  await new Promise<void>((resolve, reject) => {
+    server.once('error', reject);
+    server.listen({ host: options.host, port: options.port, reusePort: options.reusePort ?? false }, () => {
+      server.off('error', reject);
+      resolve();
+    });
+  });
+  // Out of file descriptors, for one: the port stays open for the next connection.
+  server.on('error', ignore);
+  const address = server.address();
+  const closed = new Promise<void>((resolve) => server.once('close', resolve));
+
+  const listener: Listener = {
+    port: typeof address === 'object' && address !== null ? address.port : 0,
+
+    closed,
+
+    retire() {
+      if (retired) return;
+      retired = true;
+      server.close();
+      // Neither of the two ever listened; they report that, and close their idle connections.
+      h1.close(ignore);
+      h1.closeIdleConnections();
+      for (const session of sessions) retireSession(session);
+    },
+
+    destroy() {
+      listener.retire();
+      for (const session of sessions) session.destroy();
+      for (const socket of sockets) socket.destroy();
+      return closed;
+    },
+  };
+  return listener;
+}
+
+const ignore = (): void => {};
+
+const tcp = { noDelay: true, allowHalfOpen: true } as const;
+
+function createHttp1(options: ListenerOptions, request: RequestHandler): http.Server {
+  const h1 = http.createServer(
+    {
+      maxHeaderSize: options.maxHeaderBytes,
+      headersTimeout: options.headersTimeoutMs,
+      requestTimeout: options.requestTimeoutMs,
+      keepAliveTimeout: options.keepAliveTimeoutMs,
+      connectionsCheckingInterval: Math.max(20, Math.min(5_000, options.headersTimeoutMs / 4)),
+    },
+    request,
+  );
+  // It never listens itself, and only an http.Server that listens looks after its timeouts.
+  h1.emit('listening');
+  return h1;
+}
+
+function createHttp2(
+  options: ListenerOptions,
+  handlers: ListenerHandlers,
+  sessions: Set<http2.ServerHttp2Session>,
+): http2.Http2Server {
+  const h2 = http2.createServer({
+    settings: {
+      maxConcurrentStreams: options.maxConcurrentStreams,
+      maxHeaderListSize: options.maxHeaderBytes,
+      initialWindowSize: streamWindow,
+      enablePush: false,
+    },
+    // In MB. A connection that buffers more than this gets no new streams.
+    maxSessionMemory: 32,
+  });
+  h2.on('session', (session) => {
+    sessions.add(session);
+    session.once('close', () => sessions.delete(session));
+    session.setLocalWindowSize(sessionWindow);
+    watchPeer(session, options);
+  });
+  h2.on('sessionError', ignore);
+  h2.on('stream', (stream: http2.ServerHttp2Stream, headers, _flags, rawHeaders) => {
+    if (handlers.stream?.(stream, headers)) return;
+    const request = new http2.Http2ServerRequest(stream, headers, {}, rawHeaders);
+    const response = new http2.Http2ServerResponse(stream);
+    if (headers.expect?.toLowerCase() === '100-continue') response.writeContinue();
+    handlers.request(request, response);
+  });
+  return h2;
+}
+
+/** Flow control: what one stream, and one connection, may send before it is read. */
+const streamWindow = 256 * 1024;
+const sessionWindow = 1024 * 1024;
+
+/** Closes a connection whose peer does not begin, or has gone without a word. */
+function watchPeer(session: http2.ServerHttp2Session, options: ListenerOptions): void {
+  let settled = false;
+  let pinged = false;
+  session.setTimeout(options.headersTimeoutMs);
+  session.once('remoteSettings', () => {
+    settled = true;
+    session.setTimeout(options.keepAliveTimeoutMs);
+  });
+  session.on('timeout', () => {
+    if (!settled || pinged) return session.destroy();
+    pinged = true;
+    session.setTimeout(options.headersTimeoutMs);
+    session.ping((error) => {
+      if (error !== null) return;
+      pinged = false;
+      session.setTimeout(options.keepAliveTimeoutMs);
+    });
+  });
+}
+
+/**
+ * Says GOAWAY twice (RFC 9113, section 6.8): first that no more streams shall come, then, a round trip later, which
+ * ones were taken. Streams that were on their way between the two are served.
+ */
+function retireSession(session: http2.ServerHttp2Session): void {
+  if (session.destroyed || session.closed) return;
+  session.goaway(http2.constants.NGHTTP2_NO_ERROR, 2 ** 31 - 1);
+  const sent = session.ping(() => {
+    if (!session.destroyed) session.close();
+  });
+  if (!sent) session.close();
+}
+
+const preface = Buffer.from('PRI');
+
+function routeByPreface(socket: net.Socket, options: ListenerOptions, h1: http.Server, h2: http2.Http2Server): void {
+  let seen: Buffer = Buffer.alloc(0);
+  const giveUp = (): void => {
+    socket.destroy();
+  };
+  const decide = (chunk: Buffer): void => {
+    seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
+    const compared = Math.min(seen.length, preface.length);
+    const same = seen.compare(preface, 0, compared, 0, compared) === 0;
+    if (same && compared < preface.length) return;
+    socket.off('data', decide);
+    socket.off('end', giveUp);
+    socket.off('timeout', giveUp);
+    socket.setTimeout(0);
+    socket.pause();
+    socket.unshift(seen);
+    if (same) socket.allowHalfOpen = false;
+    (same ? h2 : h1).emit('connection', socket);
+    process.nextTick(() => socket.resume());
+  };
+  socket.setTimeout(options.headersTimeoutMs);
+  socket.once('timeout', giveUp);
+  socket.once('end', giveUp);
+  socket.on('data', decide);
+}
+
+function createTls(options: ListenerOptions, material: TlsOptions, h1: http.Server, h2: http2.Http2Server): tls.Server {
+  const server = tls.createServer({
+    ...tcp,
+    cert: material.cert,
+    key: material.key,
+    ...(material.clientCa === undefined ? {} : { ca: material.clientCa, requestCert: true }),
+    rejectUnauthorized: material.requireClientCertificate ?? false,
+    ALPNProtocols: ['h2', 'http/1.1'],
+    handshakeTimeout: options.headersTimeoutMs,
+  });
+  server.on('secureConnection', (socket) => {
+    socket.on('error', ignore);
+    // A certificate is optional, a bad one is not.
+    if (material.clientCa !== undefined && !socket.authorized && hasCertificate(socket)) {
+      socket.destroy();
+      return;
+    }
+    if (socket.alpnProtocol === 'h2') socket.allowHalfOpen = false;
+    (socket.alpnProtocol === 'h2' ? h2 : h1).emit('connection', socket);
+  });
+  server.on('tlsClientError', (_error, socket) => socket.destroy());
+  return server;
+}
+
+const hasCertificate = (socket: tls.TLSSocket): boolean => Object.keys(socket.getPeerCertificate()).length > 0;

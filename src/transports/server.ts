@@ -1,0 +1,108 @@
+import { Health } from '../../gen/es/health/v1/health_pb.ts';
+import { HealthService } from '../../gen/es/llmbridge/v1/health_service_pb.ts';
+import { Fault } from '../kernel/fault.ts';
+import { createCalls } from './calls.ts';
+import { createConnectLane, type Mount, pathOf } from './connect/lane.ts';
+import { reflectionMount, reflectionPaths } from './connect/reflection.ts';
+import { createCors } from './cors.ts';
+import { createHealth } from './health.ts';
+import { createListener, type RequestHandler } from './listener.ts';
+import type { ServerOptions, ServerParts } from './parts.ts';
+
+/** A gateway on its port. */
+export interface Server {
+  readonly port: number;
+  /** Calls that are open now. */
+  readonly inFlight: number;
+  /**
+   * Goes down without losing a call: not ready at once, no new connections, GOAWAY; open calls finish; what is left
+   * after `drainTimeoutMs` is cancelled with SHUTTING_DOWN, told so, and closed.
+   */
+  drain(): Promise<void>;
+  /** Goes down now. */
+  close(): Promise<void>;
+}
+
+/** How long calls that were cancelled may take to tell their callers. */
+const farewellMs = 1_000;
+
+/** `mounts` add handlers that are no `Rpc`, such as client streams. */
+export async function createServer(
+  parts: ServerParts,
+  options: ServerOptions,
+  mounts: readonly Mount[] = [],
+): Promise<Server> {
+  const calls = createCalls({ observer: parts.observer, clock: parts.clock, trustedProxies: options.trustedProxies });
+  const rpcs = [...parts.rpcs, ...createHealth(parts.readiness)];
+  const services = new Set(rpcs.map(({ desc }) => desc.parent));
+  const lane = createConnectLane({
+    rpcs,
+    open: new Set([...Health.methods, ...HealthService.methods].map(pathOf)),
+    mounts: options.reflection ? [reflectionMount(services), ...mounts] : mounts,
+    parts,
+    options,
+    calls,
+  });
+  const cors = createCors(options.cors);
+  const surface = notFound;
+  let retired = false;
+
+  const request: RequestHandler = (req, res) => {
+    try {
+      if (retired && req.httpVersionMajor < 2) res.setHeader('connection', 'close');
+      if (cors(req, res)) return;
+      (lane.route(req) ?? surface)(req, res);
+    } catch {
+      if (!res.headersSent) res.writeHead(500);
+      res.end();
+    }
+  };
+  const listener = await createListener(options, { request });
+
+  const farewell = (done: Promise<void>, ms: number): Promise<void> =>
+    new Promise((resolve) => {
+      const disarm = parts.clock.after(ms, resolve);
+      void done.then(() => {
+        disarm();
+        resolve();
+      });
+    });
+  const stop = (): void => {
+    parts.readiness.set(false);
+    retired = true;
+    listener.retire();
+  };
+  const cancelRest = async (): Promise<void> => {
+    calls.cancelAll(new Fault('SHUTTING_DOWN', 'the server is shutting down', { retryAfterMs: 1_000 }));
+    await farewell(calls.idle(), farewellMs);
+  };
+
+  return {
+    port: listener.port,
+    get inFlight() {
+      return calls.inFlight;
+    },
+    async drain() {
+      stop();
+      calls.cancelAll(new Fault('SHUTTING_DOWN', 'the server is shutting down'), (call) => endless.has(call.method));
+      await farewell(calls.idle(), options.drainTimeoutMs);
+      if (calls.inFlight > 0) await cancelRest();
+      // What was written last is on its way: connections close by themselves once it is delivered.
+      await farewell(listener.closed, farewellMs);
+      await listener.destroy();
+    },
+    async close() {
+      stop();
+      if (calls.inFlight > 0) await cancelRest();
+      await listener.destroy();
+    },
+  };
+}
+
+/** Calls that never end by themselves; nobody waits for them. */
+const endless: ReadonlySet<string> = new Set([pathOf(Health.method.watch), ...reflectionPaths]);
+
+const notFound: RequestHandler = (_req, res) => {
+  res.writeHead(404, { 'content-type': 'application/json' });
+  res.end('{"error":{"message":"unknown URL","type":"invalid_request_error","param":null,"code":"unknown_url"}}');
+};
