@@ -1,9 +1,23 @@
 import { defineConfig } from 'vitest/config';
+import { TallyReporter } from './test/support/reporter.ts';
 
 export default defineConfig({
   test: {
-    include: ['src/**/*.test.ts', 'test/**/*.test.ts'],
+    reporters: ['default', new TallyReporter()],
     testTimeout: 20_000,
     hookTimeout: 120_000,
+    projects: [
+      { extends: true, test: { name: 'unit', include: ['src/**/*.test.ts'], sequence: { groupOrder: 0 } } },
+      {
+        extends: true,
+        test: {
+          name: 'whole',
+          include: ['test/**/*.test.ts'],
+          // They measure memory, time and sockets, and start servers: one file at a time, after the others.
+          fileParallelism: false,
+          sequence: { groupOrder: 1 },
+        },
+      },
+    ],
   },
 });

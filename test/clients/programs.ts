@@ -1,0 +1,65 @@
+import { globSync } from 'node:fs';
+import { mkdir } from 'node:fs/promises';
+import { join } from 'node:path';
+import { cache, part, root } from '../support/parts.ts';
+import { runOk } from '../support/process.ts';
+import type { Answer, Caller, Connection, Mode, Question } from './caller.ts';
+
+/** A connection by a program that takes `ADDRESS MODE QUESTION` and prints an Answer. */
+function program(
+  command: string,
+  args: readonly string[],
+  env: Readonly<Record<string, string>>,
+  port: number,
+): Connection {
+  return {
+    async ask(mode: Mode, question: Question): Promise<Answer> {
+      const printed = await runOk(command, [...args, `127.0.0.1:${port}`, mode, JSON.stringify(question)], { env });
+      const answer = JSON.parse(printed) as Answer;
+      if (answer.failure === undefined) return answer;
+      // grpc-go spells this one code otherwise.
+      return {
+        ...answer,
+        failure: { ...answer.failure, code: answer.failure.code.replace(/^CANCELED$/, 'CANCELLED') },
+      };
+    },
+    close() {},
+  };
+}
+
+/** A Go program on google.golang.org/grpc, with stubs by protoc-gen-go and protoc-gen-go-grpc. */
+export const goClient: Caller = {
+  name: 'Go, generated stubs',
+  needs: ['go', 'protoc-gen-go', 'protoc-gen-go-grpc'],
+  async connect(port) {
+    const binary = join(cache, 'bin', 'go-client');
+    const folder = join(root, 'test/clients/go');
+    await runOk('buf', ['generate', '--template', join(folder, 'buf.gen.yaml')], {
+      env: { PATH: `${join(cache, 'bin')}:${process.env['PATH']}` },
+    });
+    await runOk(part('go'), ['build', '-o', binary, '.'], { cwd: folder, timeout: 300_000 });
+    return program(binary, [], {}, port);
+  },
+};
+
+/** A Python program on grpcio, with stubs by grpc_tools. */
+export const pythonClient: Caller = {
+  name: 'Python grpcio, generated stubs',
+  needs: ['python'],
+  async connect(port) {
+    const stubs = join(cache, 'python-stubs');
+    await mkdir(stubs, { recursive: true });
+    const protos = globSync('**/*.proto', { cwd: join(root, 'proto') });
+    await runOk(part('python'), [
+      '-m',
+      'grpc_tools.protoc',
+      '-Iproto',
+      '-Inode_modules/google-proto-files',
+      `--python_out=${stubs}`,
+      `--grpc_python_out=${stubs}`,
+      ...protos,
+    ]);
+    const script = join(root, 'test/clients/python/grpc_client.py');
+    return program(part('python'), [script], { PYTHONPATH: stubs }, port);
+  },
+};
