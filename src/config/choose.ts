@@ -1,8 +1,9 @@
 import { existsSync } from 'node:fs';
-import { dirname, join } from 'node:path';
+import { join } from 'node:path';
 import type { GatewayConfig } from './gateway-config.ts';
 import { type LoadedConfig, loadConfig } from './load.ts';
 import { FILE_VARIABLE } from './overrides.ts';
+import { packageRoot } from './package-root.ts';
 import type { ConfigurableType } from './providers.ts';
 import type { Environment } from './substitute.ts';
 
@@ -11,17 +12,6 @@ export interface ChosenConfig extends LoadedConfig {
   readonly why: string;
   /** Whether this is the demonstration, for want of any provider key. */
   readonly demo: boolean;
-}
-
-/** The directory of package.json: sources and compiled files stand at different depths below it. */
-function packageRoot(): string {
-  let directory = import.meta.dirname;
-  while (!existsSync(join(directory, 'package.json'))) {
-    const parent = dirname(directory);
-    if (parent === directory) throw new Error('no package.json above the program');
-    directory = parent;
-  }
-  return directory;
 }
 
 /** A shipped file: the working directory's own copy comes first. */

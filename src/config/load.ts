@@ -5,7 +5,7 @@ import { type GatewayConfig, gatewaySchema } from './gateway-config.ts';
 import { describeIssue, readable } from './issues.ts';
 import { unheeded } from './not-yet.ts';
 import { override, variableOf } from './overrides.ts';
-import { ConfigError, type Path, type Problem } from './problem.ts';
+import { ConfigError, type Path, type Problem, pathText } from './problem.ts';
 import type { ConfigurableType, ProviderInstance } from './providers.ts';
 import { valueAt } from './schema-path.ts';
 import { type Environment, pathKey, substitute } from './substitute.ts';
@@ -15,8 +15,13 @@ export interface LoadedConfig {
   readonly config: GatewayConfig;
   /** The file it was read from. */
   readonly file: string;
-  /** What is legal but not as it may seem: settings without effect, a port that nobody may call. */
-  readonly warnings: readonly string[];
+  readonly warnings: readonly Warning[];
+}
+
+/** What is legal but not as it may seem: a setting without effect, a port that nobody may call. */
+export interface Warning {
+  readonly path: string;
+  readonly message: string;
 }
 
 function freeze<T>(value: T): T {
@@ -71,15 +76,18 @@ function keyMissing(
 
 const isLoopback = (host: string) => host === 'localhost' || host === '::1' || /^127(\.\d+){3}$/.test(host);
 
-function* warnings(config: GatewayConfig): Generator<string> {
+function* warnings(config: GatewayConfig): Generator<Warning> {
   const { anonymous, api_keys: apiKeys, jwt, mtls } = config.security;
+  const { host } = config.server;
   const hasCredentials =
     apiKeys.length > 0 || jwt.jwks_url !== undefined || jwt.issuer !== undefined || mtls.user_from !== undefined;
-  const admitsAll = anonymous === true || (anonymous === 'auto' && isLoopback(config.server.host));
-  if (!hasCredentials && !admitsAll)
-    yield `nobody may call: server.host is ${config.server.host}, security.anonymous is ${anonymous}, and no credentials are configured`;
+  const admitsAll = anonymous === true || (anonymous === 'auto' && isLoopback(host));
+  if (!hasCredentials && !admitsAll) {
+    const message = `nobody may call: it is ${anonymous}, the host is ${host}, and no credentials are configured`;
+    yield { path: 'security.anonymous', message };
+  }
   if (Object.values(config.providers).every((provider) => provider.disabled !== undefined))
-    yield 'no provider can be asked: each of them lacks its key';
+    yield { path: 'providers', message: 'none can be asked: each of them lacks its key' };
 }
 
 /**
@@ -129,7 +137,8 @@ export function loadConfig(file: string, env: Environment, types: readonly Confi
     ]),
   );
   const config: GatewayConfig = freeze({ ...parsed.data, providers });
-  return { config, file, warnings: [...idle.map(({ message }) => message), ...warnings(config)] };
+  const unused = idle.map(({ path, message }) => ({ path: pathText(path), message }));
+  return { config, file, warnings: [...unused, ...warnings(config)] };
 }
 
 const byPlace = (a: Problem, b: Problem) => a.where.localeCompare(b.where, 'en', { numeric: true });

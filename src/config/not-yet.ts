@@ -1,4 +1,4 @@
-import { type Path, pathText } from './problem.ts';
+import type { Path } from './problem.ts';
 import { valueAt } from './schema-path.ts';
 
 /** A setting that this build reads but does not act on. */
@@ -64,7 +64,7 @@ export function unheeded(value: unknown): Unheeded[] {
       path,
       message: refuse
         ? `this build ${lacks}, and does not run as if it did; take the setting out`
-        : `${pathText(path)} is set, but this build ${lacks}`,
+        : `it is set, but this build ${lacks}`,
       refuse,
     }));
 }

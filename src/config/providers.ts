@@ -81,13 +81,13 @@ export function providers(types: readonly ConfigurableType[]) {
   });
   const [first, ...rest] = members;
   if (first === undefined) throw new Error('no provider types');
-  return z.record(
-    name,
-    z.discriminatedUnion('type', [first, ...rest], {
-      error: (issue) =>
-        issue.code === 'invalid_union'
-          ? `type must be one of: ${types.map((type) => type.type).join(', ')}`
-          : undefined,
-    }),
-  );
+  return z
+    .record(
+      name,
+      z.discriminatedUnion('type', [first, ...rest], {
+        error: (issue) =>
+          issue.code === 'invalid_union' ? `must be one of: ${types.map((type) => type.type).join(', ')}` : undefined,
+      }),
+    )
+    .refine((instances) => Object.keys(instances).length > 0, { error: 'must have at least one provider' });
 }

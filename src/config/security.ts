@@ -77,6 +77,10 @@ export const security = z.strictObject({
     .default('auto')
     .describe('Whether callers without a credential are served; auto: on a loopback address only.'),
   trusted_proxies: z.array(cidr).default([]).describe('Networks whose `x-forwarded-for` is believed.'),
+  allowed_hosts: z
+    .array(z.string().min(1))
+    .default([])
+    .describe('Names, beside the loopback ones, that an anonymous loopback port answers to, as `Host` gives them.'),
   api_keys: z.array(apiKey).default([]).describe('API keys of callers.'),
   jwt: jwt.prefault({}).describe('JSON Web Tokens of callers.'),
   mtls: mtls.prefault({}).describe('Client certificates.'),

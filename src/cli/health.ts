@@ -1,0 +1,59 @@
+import { credentials } from '@grpc/grpc-js';
+import {
+  HealthClient,
+  HealthCheckResponse_ServingStatus as ServingStatus,
+  healthCheckResponse_ServingStatusToJSON as statusName,
+} from '../../gen/ts-proto/health/v1/health.ts';
+import { chooseConfig } from '../config/choose.ts';
+import { readEnvironment } from '../config/environment.ts';
+import { providerTypes } from '../providers/index.ts';
+import { number, parse } from './arguments.ts';
+import { channelCredentials, channelOptions, channelUsage, describeError, metadataOf } from './channel.ts';
+import { Exit, type Verb } from './verb.ts';
+
+const usage = `llm-bridge health [options]
+
+Asks grpc.health.v1 whether a gateway serves; exit code 0 if it does, 1 if not.
+Without --address it asks the one that serve would start with the same configuration on this machine.
+
+${channelUsage}
+      --service NAME        one service's health rather than the whole gateway's
+  -c, --config FILE         the configuration to find the address in`;
+
+/** Where this machine's own gateway listens. Its certificate names it for the world, not for loopback. */
+function configured(file: string | undefined) {
+  const { host, port, tls } = chooseConfig(file, readEnvironment(process.cwd()), providerTypes).config.server;
+  const local = { '0.0.0.0': '127.0.0.1', '::': '[::1]' }[host] ?? (host.includes(':') ? `[${host}]` : host);
+  return {
+    address: `${local}:${port}`,
+    channel:
+      tls.cert === undefined
+        ? credentials.createInsecure()
+        : credentials.createSsl(null, null, null, { rejectUnauthorized: false }),
+  };
+}
+
+export const health: Verb = {
+  usage,
+  async run(args) {
+    const { values } = parse({
+      args: [...args],
+      options: { ...channelOptions, service: { type: 'string' }, config: { type: 'string', short: 'c' } },
+    });
+    const deadline = Date.now() + (number('timeout', values.timeout) ?? 3) * 1000;
+    const { address, channel } =
+      values.address === undefined
+        ? configured(values.config)
+        : { address: values.address, channel: channelCredentials(values.tls, values.ca) };
+    const client = new HealthClient(address, channel);
+    const metadata = metadataOf(values.header ?? []);
+    return new Promise((resolve) => {
+      client.check({ service: values.service ?? '' }, metadata, { deadline }, (error, response) => {
+        client.close();
+        if (error !== null) process.stderr.write(`${address}: ${describeError(error)}\n`);
+        else process.stdout.write(`${address}: ${statusName(response.status)}\n`);
+        resolve(error === null && response.status === ServingStatus.SERVING ? Exit.OK : Exit.FAILED);
+      });
+    });
+  },
+};
