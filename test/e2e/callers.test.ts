@@ -1,0 +1,98 @@
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { browserCaller, type OpenPage, openPage } from '../clients/browser.ts';
+import type { Caller, Connection } from '../clients/caller.ts';
+import { curl } from '../clients/curl.ts';
+import { grpcJs } from '../clients/grpc-js.ts';
+import { grpcurlCaller } from '../clients/grpcurl.ts';
+import { openaiNode } from '../clients/openai.ts';
+import { goClient, pythonClient } from '../clients/programs.ts';
+import { protoLoader } from '../clients/proto-loader.ts';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { type Llama, startLlama } from '../support/llama.ts';
+import { suite } from '../support/parts.ts';
+
+// Every kind of caller, one port, a whole and a streamed answer each: from the simulator, whose text is known to be the
+// same for all, and from a real model.
+
+let page: OpenPage | undefined;
+const opened = (): OpenPage => {
+  if (page === undefined) throw new Error('the page is not open');
+  return page;
+};
+
+const callers: readonly Caller[] = [
+  grpcJs,
+  protoLoader,
+  goClient,
+  pythonClient,
+  grpcurlCaller,
+  browserCaller('grpc-web', opened),
+  browserCaller('connect', opened),
+  browserCaller('connect-json', opened),
+  openaiNode,
+  curl,
+];
+
+const simulated = { model: 'sim', content: '你好！ Tell me something.', maxTokens: 12 };
+const real = { model: 'tiny-random', content: '你好！ Tell me something.', maxTokens: 12 };
+
+suite('every caller, whole and streamed', ['python', 'chromium'], () => {
+  let llama: Llama;
+  let gateway: TestGateway;
+  let expected: string;
+
+  beforeAll(async () => {
+    llama = await startLlama();
+    page = await openPage();
+    gateway = await startGateway(`
+server: { cors: { origins: ["${page.origin}"] } }
+providers:
+  sim: { type: simulator, models: [sim] }
+  llama: { type: openai-compatible, base_url: "${llama.baseUrl}", models: [tiny-random] }
+`);
+    const connection = await grpcJs.connect(gateway.port);
+    expected = (await connection.ask('chat', simulated)).text;
+    await connection.close();
+    expect(expected).not.toBe('');
+  });
+
+  afterAll(async () => {
+    await page?.close();
+    await gateway?.stop();
+    await llama?.stop();
+  });
+
+  for (const caller of callers) {
+    suite(caller.name, caller.needs, () => {
+      let connection: Connection;
+      beforeAll(async () => {
+        connection = await caller.connect(gateway.port);
+      }, 300_000);
+      afterAll(() => connection?.close());
+
+      describe.each(['chat', 'stream'] as const)('%s', (mode) => {
+        test('from the simulator: the text that every other caller gets', async () => {
+          const answer = await connection.ask(mode, simulated);
+          expect(answer).toMatchObject({ text: expected, finish: 'length', completionTokens: 12 });
+          expect(answer.promptTokens).toBeGreaterThan(0);
+          expect(answer.pieces).toBeGreaterThanOrEqual(mode === 'chat' ? 1 : 2);
+        });
+
+        test('from a real model server: text, finish reason and its own counts', async () => {
+          const answer = await connection.ask(mode, real);
+          expect(answer).toMatchObject({ finish: 'length', completionTokens: 12 });
+          expect(answer.text).not.toBe('');
+          expect(answer.promptTokens).toBeGreaterThan(10);
+          if (mode === 'stream') expect(answer.pieces).toBeGreaterThan(1);
+        });
+
+        test('an unknown model is its typed error', async () => {
+          const { failure, text } = await connection.ask(mode, { ...simulated, model: 'no-such-model' });
+          expect(text).toBe('');
+          expect(['NOT_FOUND', 'model_not_found']).toContain(failure?.code);
+          expect(failure?.message).toContain('no-such-model');
+        });
+      });
+    });
+  }
+});
