@@ -1,6 +1,6 @@
 import {
   createRegistry,
-  type DescFile,
+  type DescService,
   type JsonReadOptions,
   type JsonWriteOptions,
   type Registry,
@@ -9,12 +9,17 @@ import { file_google_protobuf_any, file_google_protobuf_duration } from '@bufbui
 import { file_google_rpc_error_details } from '../../../gen/es/google/rpc/error_details_pb.ts';
 
 /** How Connect's JSON is read and written: types inside Any resolved, bad UTF-8 refused, nesting bounded. */
-export function jsonOptions(files: readonly DescFile[]): Partial<JsonReadOptions & JsonWriteOptions> & {
+export function jsonOptions(services: readonly DescService[]): Partial<JsonReadOptions & JsonWriteOptions> & {
   readonly registry: Registry;
 } {
   return {
     registry: createRegistry(
-      ...new Set([...files, file_google_rpc_error_details, file_google_protobuf_any, file_google_protobuf_duration]),
+      ...new Set([
+        ...services.map(({ file }) => file),
+        file_google_rpc_error_details,
+        file_google_protobuf_any,
+        file_google_protobuf_duration,
+      ]),
     ),
     ignoreUnknownFields: true,
     recursionLimit: 100,

@@ -1,4 +1,4 @@
-import type { DescMethod, DescMethodServerStreaming, DescMethodUnary, Message } from '@bufbuild/protobuf';
+import type { DescMethod, DescMethodServerStreaming, DescMethodUnary, DescService, Message } from '@bufbuild/protobuf';
 import { ConnectError, type ConnectRouter, createConnectRouter, type HandlerContext } from '@connectrpc/connect';
 import type { UniversalHandler } from '@connectrpc/connect/protocol';
 import { compressionBrotli, compressionGzip } from '@connectrpc/connect-node';
@@ -18,8 +18,11 @@ import { StreamReply, UnaryReply } from './replies.ts';
 import { finished, reset, respond } from './respond.ts';
 import { refusesUnknown, refuseUnknown } from './unknown.ts';
 
-/** Adds handlers of Connect's own kind beside the methods of the contract. */
-export type Mount = (router: ConnectRouter) => void;
+/** Services with handlers of Connect's own kind, beside the methods of the contract. */
+export interface Mount {
+  readonly services: readonly DescService[];
+  routes(router: ConnectRouter): void;
+}
 
 export interface ConnectLaneInit {
   readonly rpcs: readonly Rpc[];
@@ -43,7 +46,10 @@ export function createConnectLane(init: ConnectLaneInit): ConnectLane {
   const router = createConnectRouter({
     acceptCompression: [compressionGzip, compressionBrotli],
     readMaxBytes: options.maxRequestBytes,
-    jsonOptions: jsonOptions([...init.rpcs.map(({ desc }) => desc.parent.file)]),
+    jsonOptions: jsonOptions([
+      ...init.rpcs.map(({ desc }) => desc.parent),
+      ...init.mounts.flatMap(({ services }) => services),
+    ]),
     requestGate: async (context) => {
       const exchange = exchangeOf(context.values);
       watchErrors(context, exchange, own.has(exchange.call.method));
@@ -55,7 +61,7 @@ export function createConnectLane(init: ConnectLaneInit): ConnectLane {
     },
   });
   for (const rpc of init.rpcs) route(router, rpc);
-  for (const mount of init.mounts) mount(router);
+  for (const mount of init.mounts) mount.routes(router);
   const handlers = new Map(router.handlers.map((handler) => [handler.requestPath, handler]));
 
   const serve = (handler: UniversalHandler, request: ServerRequest, response: ServerResponse): void => {

@@ -52,9 +52,12 @@ export function reflectionMount(services: Iterable<DescService>): Mount {
       yield fromBinary(AlphaResponseSchema, toBinary(ServerReflectionResponseSchema, response));
     }
   }
-  return (router) => {
-    router.rpc(ServerReflection.method.serverReflectionInfo, current);
-    router.rpc(AlphaReflection.method.serverReflectionInfo, alpha);
+  return {
+    services: [ServerReflection, AlphaReflection],
+    routes(router) {
+      router.rpc(ServerReflection.method.serverReflectionInfo, current);
+      router.rpc(AlphaReflection.method.serverReflectionInfo, alpha);
+    },
   };
 }
 
