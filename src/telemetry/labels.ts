@@ -7,8 +7,17 @@ export const other = 'other';
 /** The label of every method that is not served here. */
 export const unknown = 'unknown';
 
+/** What every gateway serves beside its own methods. */
+const standardMethods = [
+  '/grpc.health.v1.Health/Check',
+  '/grpc.health.v1.Health/List',
+  '/grpc.health.v1.Health/Watch',
+  '/grpc.reflection.v1.ServerReflection/ServerReflectionInfo',
+  '/grpc.reflection.v1alpha.ServerReflection/ServerReflectionInfo',
+];
+
 export interface LabelsOptions {
-  /** Methods served, as a Call names them: '/llmbridge.v1.ChatService/ChatCompletion'. */
+  /** The gateway's own methods, as a Call names them: '/llmbridge.v1.ChatService/ChatCompletion'. */
   readonly methods: Iterable<string>;
   readonly providers: Iterable<Provider>;
   readonly routes: Iterable<Route>;
@@ -27,7 +36,7 @@ export interface Labels {
 
 export function createLabels({ methods, providers, routes }: LabelsOptions): Labels {
   const methodLabels = new Map<string, string>();
-  for (const method of methods) methodLabels.set(method, method.replace(/^\//, ''));
+  for (const method of [...standardMethods, ...methods]) methodLabels.set(method, method.replace(/^\//, ''));
 
   const models = new Map<string, Set<string>>();
   for (const { name, models: listed } of providers) models.set(name, new Set(listed));
