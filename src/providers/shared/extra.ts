@@ -1,29 +1,27 @@
 import { members, splice } from '../../kernel/json-text.ts';
 import type { Notes } from './notes.ts';
 
+/** Routing at a provider, in the spelling of those that have it. It would reach models that the caller may not ask for. */
+export const gatewayMembers: readonly string[] = ['models', 'route', 'fallbacks', 'api_key', 'base_url', 'api_base'];
+
 /**
  * What extra parameters never set, in any dialect: what is asked and of whom, with which credentials, how it is routed
  * and how much it may cost. All of these have typed places, or none on purpose.
  */
 const refused: ReadonlySet<string> = new Set([
+  ...gatewayMembers,
   'model',
-  'models',
   'modelId',
   'messages',
   'contents',
   'provider',
-  'route',
   'routing',
-  'fallbacks',
   'deployment',
   'stream',
   'stream_options',
-  'api_key',
   'apiKey',
   'authorization',
-  'base_url',
   'baseUrl',
-  'api_base',
   'endpoint',
   'url',
   'headers',

@@ -1,0 +1,173 @@
+import type { ChunkChoice, Delta } from '../../../gen/es/llmbridge/v1/chat_service_pb.ts';
+import type { Usage } from '../../../gen/es/llmbridge/v1/usage_pb.ts';
+import type { EmitChunk, Frame, StreamDecoder } from '../../kernel/adapter.ts';
+import { collect } from '../../kernel/collect.ts';
+import { Fault } from '../../kernel/fault.ts';
+import { type ChatChunk, type ChatResponse, newChoice, newChunk, newResponse } from '../../kernel/messages.ts';
+import { count, isObject, type JsonObject, malformed, parseObject, text, utf8 } from '../shared/json-body.ts';
+import { providerFault } from '../shared/provider-fault.ts';
+import { ChoiceReader, messageOf } from './choice-reader.ts';
+import { decodeUsage } from './decode-usage.ts';
+import { errorFault } from './errors.ts';
+import { isFailure } from './finish-reason.ts';
+import type { Quirks } from './provider.ts';
+import { unknownFields } from './unknown-fields.ts';
+
+const known: ReadonlySet<string> = new Set([
+  'id',
+  'object',
+  'created',
+  'model',
+  'choices',
+  'usage',
+  'system_fingerprint',
+  'service_tier',
+  // Padding of the provider's connection to us, no content.
+  'obfuscation',
+]);
+
+/** A whole answer of Chat Completions. */
+export function decodeAnswer(body: Uint8Array, type: string, quirks: Quirks): ChatResponse {
+  const json = utf8(body);
+  const answer = parseObject(json);
+  throwError(answer, quirks);
+  const choices = answer['choices'];
+  if (!Array.isArray(choices)) throw malformed('an answer without choices');
+  const response = newResponse();
+  readHead(response, answer);
+  response.usage = usageOf(answer, type, json);
+  for (let i = 0; i < choices.length; i++) {
+    const raw: unknown = choices[i];
+    if (!isObject(raw)) throw malformed('a choice that is not an object');
+    throwFailedChoice(raw, quirks);
+    const pieces: ChunkChoice[] = [];
+    const reader = new ChoiceReader(count(raw['index']) ?? i, type, quirks.finishReasons);
+    reader.read(raw, 'message', json, ['choices', i], pieces);
+    const [piece] = pieces;
+    if (piece?.delta !== undefined && pieces.length === 1 && piece.delta.parts.length === 0) {
+      response.choices.push(wholeChoice(piece, piece.delta));
+    } else {
+      const chunk = newChunk();
+      chunk.choices = pieces;
+      response.choices.push(...collect([chunk]).choices);
+    }
+  }
+  const rest = unknownFields(answer, known, json, []);
+  if (rest !== '') response.extra[type] = rest;
+  return response;
+}
+
+function wholeChoice(piece: ChunkChoice, delta: Delta) {
+  const choice = newChoice(piece.index);
+  if (choice.message !== undefined) messageOf(delta, choice.message);
+  choice.finishReason = piece.finishReason;
+  choice.nativeFinishReason = piece.nativeFinishReason;
+  choice.logprobs = piece.logprobs;
+  choice.extra = piece.extra;
+  return choice;
+}
+
+/** A streamed answer of Chat Completions: `chat.completion.chunk` objects, then `[DONE]`. */
+export class AnswerReader implements StreamDecoder {
+  readonly #type: string;
+  readonly #quirks: Quirks;
+  readonly #choices: ChoiceReader[] = [];
+  #done = false;
+
+  constructor(type: string, quirks: Quirks) {
+    this.#type = type;
+    this.#quirks = quirks;
+  }
+
+  push(frame: Frame, emit: EmitChunk): void {
+    if (this.#done) return;
+    const json = frame.data;
+    if (json.length < 16 && json.trim() === '[DONE]') {
+      this.#done = true;
+      return;
+    }
+    if (json.trim() === '') return;
+    const event = parseObject(json, 'an event that is not a JSON object');
+    throwError(event, this.#quirks);
+    if (frame.event === 'error') throw errorFault(event, this.#quirks.errorCodes);
+    const choices = event['choices'];
+    const chunk = newChunk();
+    readHead(chunk, event);
+    if (Array.isArray(choices)) this.#readChoices(choices, chunk, json);
+    chunk.usage = usageOf(event, this.#type, json);
+    const rest = unknownFields(event, known, json, []);
+    if (rest !== '') chunk.extra[this.#type] = rest;
+    emit(chunk);
+  }
+
+  end(): void {
+    const seen = this.#choices.length > 0;
+    if (seen && (this.#done || this.#choices.every((choice) => choice.ended))) return;
+    throw new Fault('PROVIDER_STREAM_CUT', 'the provider ended the stream before the answer was whole', {
+      blame: 'provider',
+    });
+  }
+
+  #readChoices(choices: readonly unknown[], chunk: ChatChunk, json: string): void {
+    for (let i = 0; i < choices.length; i++) {
+      const raw = choices[i];
+      if (!isObject(raw)) throw malformed('a choice that is not an object');
+      throwFailedChoice(raw, this.#quirks);
+      const index = count(raw['index']) ?? i;
+      let reader = this.#choices.find((choice) => choice.index === index);
+      if (reader === undefined) {
+        reader = new ChoiceReader(index, this.#type, this.#quirks.finishReasons);
+        this.#choices.push(reader);
+      }
+      // Some end a stream with a whole message beside, or in place of, the delta.
+      const key = isObject(raw['delta']) || !isObject(raw['message']) ? 'delta' : 'message';
+      reader.read(raw, key, json, ['choices', i], chunk.choices);
+    }
+  }
+}
+
+interface Head {
+  id: string;
+  model: string;
+  created: number;
+  systemFingerprint: string;
+  serviceTier: string;
+}
+
+function readHead(into: Head, from: JsonObject): void {
+  into.id = text(from['id']);
+  into.model = text(from['model']);
+  into.created = count(from['created']) ?? 0;
+  into.systemFingerprint = text(from['system_fingerprint']);
+  into.serviceTier = text(from['service_tier']);
+}
+
+/** `usage`, which some put into the last choice (Moonshot) or into an object of their own (Groq). */
+function usageOf(event: JsonObject, type: string, json: string): Usage | undefined {
+  const usage = event['usage'];
+  if (isObject(usage)) return decodeUsage(usage, type, json, ['usage']);
+  const choices = event['choices'];
+  const choice: unknown = Array.isArray(choices) ? choices[0] : undefined;
+  const ofChoice = isObject(choice) ? choice['usage'] : undefined;
+  if (isObject(ofChoice)) return decodeUsage(ofChoice, type, json, ['choices', 0, 'usage']);
+  const groq = event['x_groq'];
+  const ofGroq = isObject(groq) ? groq['usage'] : undefined;
+  return isObject(ofGroq) ? decodeUsage(ofGroq, type, json, ['x_groq', 'usage']) : undefined;
+}
+
+function throwError(body: JsonObject, quirks: Quirks): void {
+  const error = body['error'];
+  if (isObject(error) || (typeof error === 'string' && error !== '') || body['object'] === 'error') {
+    throw errorFault(body, quirks.errorCodes);
+  }
+  const hidden = quirks.hiddenError?.(body);
+  if (hidden !== undefined) throw providerFault(hidden);
+}
+
+function throwFailedChoice(choice: JsonObject, quirks: Quirks): void {
+  if (isObject(choice['error'])) throw errorFault(choice, quirks.errorCodes);
+  const finish = choice['finish_reason'];
+  if (typeof finish === 'string' && isFailure(finish)) {
+    throw providerFault({ status: 0, code: finish, blame: 'provider' });
+  }
+}

@@ -1,0 +1,68 @@
+import type { z } from 'zod';
+import type { FinishReason } from '../../../gen/es/llmbridge/v1/chat_service_pb.ts';
+import type { ChatInput, ProviderSettings } from '../../kernel/adapter.ts';
+import type { JsonInput } from '../../kernel/json-text.ts';
+import type { ChatRequest } from '../../kernel/messages.ts';
+import type { JsonObject } from '../shared/json-body.ts';
+import type { Notes } from '../shared/notes.ts';
+import type { ProviderError } from '../shared/provider-fault.ts';
+
+/** A request body under way: members that are left out are undefined. */
+export type Body = { [member: string]: JsonInput };
+
+/** Where a provider departs from OpenAI's Chat Completions. Everything left out means: as OpenAI has it. */
+export interface Quirks {
+  /** The member that carries the token limit. */
+  readonly limit?: 'max_tokens' | 'max_completion_tokens';
+  /** Members that the provider refuses or ignores: left out, and noted. */
+  readonly unsupported?: readonly string[];
+  /** Members under another name. */
+  readonly renamed?: Readonly<Record<string, string>>;
+  /** Members beyond OpenAI's that it takes. */
+  readonly topK?: boolean;
+  /** The system role's name for `developer` messages. */
+  readonly developerRole?: 'developer' | 'system';
+  /** Where earlier reasoning goes in assistant messages; undefined: it is left out. */
+  readonly reasoningField?: 'reasoning_content' | 'reasoning' | undefined;
+  /** Takes `reasoning_details` back. */
+  readonly reasoningDetails?: boolean;
+  /** Takes `cache_control` on content parts. */
+  readonly cacheControl?: boolean;
+  /** Takes `video_url` and `audio_url` parts. */
+  readonly mediaUrls?: boolean;
+  /** Takes a document's URL in `file_data`. */
+  readonly fileUrls?: boolean;
+  /** Takes `tool_choice` of the form `allowed_tools`; without it `tools` is narrowed. */
+  readonly allowedTools?: boolean;
+  /** Whether `stream_options` is understood. */
+  readonly streamOptions?: boolean;
+  /** Says in the provider's own members how to think; without it `reasoning_effort` is all there is. */
+  readonly reasoning?: (request: ChatRequest, body: Body, notes: Notes) => void;
+  /** Finish reasons beyond OpenAI's. */
+  readonly finishReasons?: Readonly<Record<string, FinishReason>>;
+  /** Error codes beyond the usual ones. */
+  readonly errorCodes?: Readonly<Record<string, ProviderError['blame']>>;
+  /** Finds an error in a body that came with a success status. */
+  readonly hiddenError?: (body: JsonObject) => ProviderError | undefined;
+}
+
+/** One member of the OpenAI-compatible family, as data. */
+export interface CompatibleProvider {
+  readonly type: string;
+  readonly title: string;
+  readonly baseUrl: string | undefined;
+  readonly keyVariable?: string;
+  /** True unless said otherwise. */
+  readonly requiresKey?: boolean;
+  readonly simulated?: boolean;
+  readonly options?: z.ZodRawShape;
+  readonly quirks?: Quirks;
+  /** The credential's header; a bearer token unless said otherwise. */
+  readonly credential?: (apiKey: string) => Readonly<Record<string, string>>;
+  /** Headers that the provider wants beside it. */
+  readonly headers?: Readonly<Record<string, string>>;
+  /** Path and query below the base path; `/chat/completions` unless said otherwise. */
+  readonly path?: (input: ChatInput, settings: ProviderSettings) => string;
+  /** The `model` of the body; undefined leaves it out. */
+  readonly model?: (input: ChatInput, settings: ProviderSettings) => string | undefined;
+}

@@ -1,0 +1,53 @@
+import type { Delta } from '../../../gen/es/llmbridge/v1/chat_service_pb.ts';
+import type { ReasoningPart } from '../../../gen/es/llmbridge/v1/content_pb.ts';
+import { newPart } from '../../kernel/messages.ts';
+import { type JsonObject, text } from '../shared/json-body.ts';
+import type { PartPositions } from '../shared/part-positions.ts';
+
+/**
+ * `reasoning_details` (OpenRouter, and gateways that follow it): reasoning with what proves it. Plain text stays plain;
+ * a detail that has more (a signature, an id, encrypted data, a summary) or that follows another becomes a part.
+ */
+export class ReasoningReader {
+  readonly #positions: PartPositions;
+  readonly #type: string;
+  #current = '';
+  #at = 0;
+  #begun = false;
+
+  constructor(positions: PartPositions, type: string) {
+    this.#positions = positions;
+    this.#type = type;
+  }
+
+  /** Reads one detail into a delta; a delta takes one only, as its text goes to the part that is last then. */
+  read(detail: JsonObject, delta: Delta): void {
+    const kind = text(detail['type']);
+    const words = text(detail['text']) || text(detail['summary']);
+    const key = `${String(detail['index'] ?? detail['id'] ?? 0)}:${kind}`;
+    const part = this.#part(detail, kind);
+    const plain = part.signature === '' && part.redacted === '' && part.id === '' && !part.summary;
+    const follows = this.#begun && key !== this.#current;
+    if (follows) this.#at = this.#positions.begin('reasoning');
+    else if (!this.#begun || words !== '') this.#at = this.#positions.reasoning();
+    this.#current = key;
+    this.#begun = true;
+    delta.reasoningContent = words;
+    if (plain && !follows) return;
+    const piece = newPart({ case: 'reasoning', value: part });
+    const format = text(detail['format']);
+    if (format !== '') piece.extra[this.#type] = JSON.stringify({ format });
+    delta.parts.push({ $typeName: 'llmbridge.v1.PartDelta', index: this.#at, part: piece });
+  }
+
+  #part(detail: JsonObject, kind: string): ReasoningPart {
+    return {
+      $typeName: 'llmbridge.v1.ReasoningPart',
+      text: '',
+      signature: text(detail['signature']),
+      redacted: text(detail['data']),
+      id: text(detail['id']),
+      summary: kind === 'reasoning.summary',
+    };
+  }
+}
