@@ -47,7 +47,7 @@ export function withExtra(block: Block, extra: Extra, path: string, notes: Notes
 /** A part as a block; undefined for one that says nothing or cannot be carried, the latter with a note. */
 export function blockOf(part: ContentPart, path: string, notes: Notes): Block | undefined {
   const block = bareBlock(part, path, notes);
-  return block && marked(withExtra(block, part.extra, path, notes), part.cacheControl);
+  return block && withExtra(block, part.extra, path, notes);
 }
 
 function bareBlock({ part }: ContentPart, path: string, notes: Notes): Block | undefined {

@@ -1,14 +1,17 @@
 import type { ChatInput, EncodedRequest, ProviderSettings } from '../../kernel/adapter.ts';
-import { type JsonInput, members, RawJson, splice, toJson } from '../../kernel/json-text.ts';
+import { type JsonInput, members, splice, toJson } from '../../kernel/json-text.ts';
 import type { ChatRequest } from '../../kernel/messages.ts';
 import { mergeExtra } from '../shared/extra.ts';
 import { Notes } from '../shared/notes.ts';
 import { rawObject } from '../shared/raw-object.ts';
+import { type Conversation, conversation } from '../shared/turns.ts';
 import { dropUnsupported } from '../shared/unsupported.ts';
+import type { Block } from './content.ts';
 import { dialect } from './dialect.ts';
-import { type Conversation, conversation } from './messages.ts';
-import { type Model, modelOf } from './model.ts';
-import { type Thinking, thinkingOf } from './thinking.ts';
+import { blockDialect, typeOf } from './messages.ts';
+import { modelOf } from './model.ts';
+import { samplingOf } from './sampling.ts';
+import { type Thinking, thinkingOf, thinks } from './thinking.ts';
 import { toolChoiceOf, toolsOf } from './tools.ts';
 
 /** The version of the API that this dialect is written for. */
@@ -54,10 +57,11 @@ export function messageBody(
 ): MessageBody {
   const notes = new Notes();
   const model = modelOf(name);
-  const talk = conversation(request.messages, notes);
+  const talk = conversation(request.messages, blockDialect(notes), notes);
   const tools = toolsOf(request, notes);
   const { choice, forced } = toolChoiceOf(request, tools !== undefined, notes);
   const thinking = fitThinking(thinkingOf(request, model, defaultMax ?? model.maxTokens, notes), talk, forced, notes);
+  const sampling = samplingOf(request, model, thinks(thinking), notes);
   const format = formatOf(request, notes);
   dropUnsupported(
     request,
@@ -87,7 +91,9 @@ export function messageBody(
     messages: talk.turns as unknown as JsonInput,
     tools,
     tool_choice: choice,
-    ...samplingOf(request, model, thinking.thinking !== undefined && thinking.thinking.type !== 'disabled', notes),
+    temperature: sampling.temperature,
+    top_p: sampling.topP,
+    top_k: sampling.topK,
     stop_sequences: request.stop.length > 0 ? request.stop : undefined,
     thinking: thinking.thinking,
     output_config:
@@ -100,7 +106,7 @@ export function messageBody(
 }
 
 /** Leaves thinking out where the API would refuse it: with a forced tool, or amid a tool loop that began without. */
-function fitThinking(thinking: Thinking, { turns }: Conversation, forced: boolean, notes: Notes): Thinking {
+function fitThinking(thinking: Thinking, { turns }: Conversation<Block>, forced: boolean, notes: Notes): Thinking {
   const type = thinking.thinking?.type;
   if (type === undefined || type === 'disabled') return thinking;
   const off = (why: string): Thinking => {
@@ -110,36 +116,11 @@ function fitThinking(thinking: Thinking, { turns }: Conversation, forced: boolea
   if (forced) return off('the provider does not think where a tool is forced');
   if (type !== 'enabled') return thinking;
   const last = turns.at(-1)?.role === 'user' ? turns.at(-2)?.content : undefined;
-  const typeOf = (block: NonNullable<typeof last>[number] | undefined) =>
-    block === undefined || block instanceof RawJson ? '' : String(block['type']);
   const inLoop =
     last?.some((block) => typeOf(block) === 'tool_use') && typeOf(turns.at(-1)?.content[0]) === 'tool_result';
   if (inLoop && !/thinking$/.test(typeOf(last?.[0])))
     return off('the tool calls to go on from were made without thinking');
   return thinking;
-}
-
-function samplingOf(request: ChatRequest, model: Model, thinks: boolean, notes: Notes): { [name: string]: JsonInput } {
-  let { temperature, topP, topK } = request;
-  const drop = (name: string, why: string): undefined => {
-    notes.dropped(name, why);
-    return undefined;
-  };
-  const why = !model.sampling ? 'this model takes none' : thinks ? 'not while thinking' : undefined;
-  if (temperature !== undefined && temperature > 1 && why === undefined) {
-    notes.mapped('temperature', '1, the most that the provider takes');
-    temperature = 1;
-  }
-  if (why !== undefined) {
-    // 1 is what these models do of themselves.
-    if (temperature !== undefined) temperature = temperature === 1 ? undefined : drop('temperature', why);
-    if (topK !== undefined) topK = drop('top_k', why);
-    if (topP !== undefined && (!model.sampling || topP < 0.95)) topP = topP === 1 ? undefined : drop('top_p', why);
-  }
-  if (topP !== undefined && temperature !== undefined && !model.bothSamplings) {
-    topP = topP === 1 ? undefined : drop('top_p', 'this model takes it or temperature, not both');
-  }
-  return { temperature, top_p: topP, top_k: topK };
 }
 
 /** The body's `output_config.format`. */

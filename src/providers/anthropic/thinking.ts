@@ -81,3 +81,6 @@ function effortOf(effort: string | undefined, model: Model, notes: Notes): strin
   notes.mapped('reasoning_effort', mapped);
   return mapped;
 }
+
+/** Whether the request asks the model to think. */
+export const thinks = ({ thinking }: Thinking): boolean => thinking !== undefined && thinking.type !== 'disabled';
