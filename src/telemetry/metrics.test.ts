@@ -1,4 +1,5 @@
 import { spawnSync } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import { createCallMetrics } from './call-metrics.ts';
 import { createLabels } from './labels.ts';
@@ -40,4 +41,19 @@ test.skipIf(!promtool && process.env['CI'] !== 'true')('promtool finds nothing t
   });
   expect(`${stdout}${stderr}`).toBe('');
   expect(status).toBe(0);
+});
+
+const read = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
+
+test('the documents name every metric of ours, and none that is not there', async () => {
+  const text = await createMetrics({ version: '1', runtime: true }).text();
+  const names = new Set([...text.matchAll(/^# TYPE (\w+)/gm)].map(([, name = '']) => name));
+  const operations = read('operations.md');
+  for (const name of names) if (name.startsWith('llmbridge_')) expect(operations).toContain(`| \`${name}\``);
+
+  const named = `${operations}${read('grafana-dashboard.json')}`.matchAll(
+    /\b(?:llmbridge|nodejs|process)_[a-z][a-z0-9_]+/g,
+  );
+  const unknown = [...named].map(([name]) => name.replace(/_bucket$/, '')).filter((name) => !names.has(name));
+  expect(unknown).toEqual([]);
 });

@@ -1,3 +1,4 @@
+import { readFileSync } from 'node:fs';
 import { create } from '@bufbuild/protobuf';
 import { describe, expect, test } from 'vitest';
 import { AttemptOutcome, GatewayReportSchema } from '../../gen/es/llmbridge/v1/report_pb.ts';
@@ -147,12 +148,24 @@ describe('the line of a call', () => {
     ]);
   });
 
-  test('says that an answer was simulated', () => {
+  test('says that an answer was simulated, cached, recovered, partial', () => {
     const { observer, lines } = observed();
     const call = answered(open());
-    if (call.report) call.report.simulated = true;
-    observer.end(call, undefined);
-    expect(lines()[0]).toMatchObject({ simulated: true });
+    if (call.report)
+      Object.assign(call.report, { simulated: true, cacheHit: true, recovered: 'restart', costUsd: 0.1 });
+    if (call.usage) Object.assign(call.usage, { partial: true, estimated: true });
+    observer.end(call, new Fault('INTERNAL', 'text', { cause: new Error('x'), status: 500 }));
+    expect(lines()[0]).toMatchObject({
+      simulated: true,
+      cache_hit: true,
+      recovered: 'restart',
+      cost_usd: 0.1,
+      usage_partial: true,
+      usage_estimated: true,
+      error: { name: 'Error' },
+    });
+    const documented = readFileSync(new URL('../../docs/operations.md', import.meta.url), 'utf8');
+    for (const field of Object.keys(lines()[0] ?? {})) expect(documented).toContain(`\`${field}\``);
   });
 
   test('of a probe that went well is for debugging only; one that failed is not', () => {
