@@ -118,13 +118,16 @@ export function loadConfig(file: string, env: Environment, types: readonly Confi
       variable = overridden.origins.get(pathKey(path.slice(0, length)));
     problems.push({ where: variable ?? source.locate(path, atKey), path, message });
   };
+  // What the schema would say of a value that could not be read is of no use.
+  const unread = new Set(substituted.problems.map(({ path }) => pathKey(path)));
   for (const { path, message } of substituted.problems) add(path, message);
   for (const { path, message } of crossChecks(value)) add(path, message);
 
   const parsed = schema.safeParse(value, { error: describeIssue });
   if (!parsed.success)
     for (const issue of parsed.error.issues)
-      for (const { path, message, atKey } of readable(issue, schema, value)) add(path, message, atKey);
+      for (const { path, message, atKey } of readable(issue, schema, value))
+        if (!unread.has(pathKey(path))) add(path, message, atKey);
 
   const idle = unheeded(value);
   for (const { path, message, refuse } of idle) if (refuse) add(path, message);
