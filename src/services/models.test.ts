@@ -94,6 +94,7 @@ describe('ListModels', () => {
 
   test('lists what the caller may ask for, under the name to ask by', async () => {
     expect(await listed('', ['fast', 'beta/two', 'one', 'two', 'nothing'])).toEqual(['fast', 'beta/two', 'one']);
+    expect(await listed('', ['alpha/one', 'one'])).toEqual(['alpha/one']);
     expect(await listed('', [])).toEqual([]);
   });
 });
