@@ -97,7 +97,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
       gate: createGate({
         anonymous: security.anonymous,
         host: server.host,
-        allowedHosts: [],
+        allowedHosts: security.allowed_hosts,
         corsOrigins: server.cors.origins,
         sources: [],
       }),

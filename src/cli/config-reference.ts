@@ -1,11 +1,18 @@
+import { envExample } from '../config/env-example.ts';
 import { configReference as reference } from '../config/reference.ts';
 import { providerTypes } from '../providers/index.ts';
+import { parse } from './arguments.ts';
 import { Exit, type Verb } from './verb.ts';
 
+const usage = `llm-bridge config-reference [--env]
+
+Prints docs/configuration.md as the schema has it; with --env, .env.example.`;
+
 export const configReference: Verb = {
-  usage: 'llm-bridge config-reference\n\nPrints docs/configuration.md, as the schema has it.',
-  async run() {
-    process.stdout.write(reference(providerTypes));
+  usage,
+  async run(args) {
+    const { values } = parse({ args: [...args], options: { env: { type: 'boolean' } } });
+    process.stdout.write(values.env === true ? envExample(providerTypes) : reference(providerTypes));
     return Exit.OK;
   },
 };

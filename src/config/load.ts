@@ -1,4 +1,5 @@
 import { readFileSync } from 'node:fs';
+import { isLoopback } from '../interceptors/loopback.ts';
 import { crossChecks } from './cross-checks.ts';
 import { parseSource } from './document.ts';
 import { type GatewayConfig, gatewaySchema } from './gateway-config.ts';
@@ -73,8 +74,6 @@ function keyMissing(
     ? `${lacks} ${type.keyVariable}`
     : `${lacks} ${override}, or ${type.keyVariable} and api_keys: ["\${${type.keyVariable}:-}"] in the file`;
 }
-
-const isLoopback = (host: string) => host === 'localhost' || host === '::1' || /^127(\.\d+){3}$/.test(host);
 
 function* warnings(config: GatewayConfig): Generator<Warning> {
   const { anonymous, api_keys: apiKeys, jwt, mtls } = config.security;

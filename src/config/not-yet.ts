@@ -3,6 +3,7 @@ import { valueAt } from './schema-path.ts';
 
 /** A setting that this build reads but does not act on. */
 interface NotYet {
+  /** `*` stands for any key or index. */
   readonly path: Path;
   readonly lacks: string;
   /** Whether running without it would leave a door open that its author believes shut. */
@@ -36,6 +37,20 @@ const list: readonly NotYet[] = [
   { path: ['security', 'sealing', 'keys'], lacks: 'does not open sealed requests', refuse: false },
   { path: ['redis'], lacks: 'keeps nothing in Redis', refuse: false },
   { path: ['cache', 'enabled'], lacks: 'caches no answers', refuse: false, harmless: is(false) },
+  { path: ['models', '*', 'policy'], lacks: 'asks the targets in their order in the file', refuse: false },
+  {
+    path: ['models', '*', 'targets', '*', 'weight'],
+    lacks: 'asks the targets in their order in the file',
+    refuse: false,
+    harmless: is(1),
+  },
+  {
+    path: ['models', '*', 'targets', '*', 'priority'],
+    lacks: 'asks the targets in their order in the file',
+    refuse: false,
+    harmless: is(1),
+  },
+  { path: ['balancer', 'retry'], lacks: 'asks no target twice', refuse: false },
   { path: ['balancer', 'breaker'], lacks: 'ejects no targets', refuse: false },
   { path: ['balancer', 'hedge', 'enabled'], lacks: 'starts no second attempts', refuse: false, harmless: is(false) },
   { path: ['balancer', 'recovery', 'mode'], lacks: 'does not rescue cut streams', refuse: false, harmless: is('off') },
@@ -55,16 +70,31 @@ export interface Unheeded {
   readonly refuse: boolean;
 }
 
+/** The paths of a value that `pattern` matches. */
+function matches(value: unknown, [step, ...rest]: Path, above: Path = []): Path[] {
+  if (step === undefined) return [above];
+  if (step !== '*') return matches(valueAt(value, [step]), rest, [...above, step]);
+  const keys = Array.isArray(value) ? [...value.keys()] : Object.keys((value as object | undefined) ?? {});
+  return keys.flatMap((key) => matches(valueAt(value, [key]), rest, [...above, key]));
+}
+
 /** The settings of a file's value, before its defaults, that this build would not act on. */
 export function unheeded(value: unknown): Unheeded[] {
-  return list
-    .map((entry) => ({ entry, set: valueAt(value, entry.path) }))
-    .filter(({ entry, set }) => set !== undefined && !empty(set) && !entry.harmless?.(set))
-    .map(({ entry: { path, lacks, refuse } }) => ({
-      path,
-      message: refuse
-        ? `this build ${lacks}, and does not run as if it did; take the setting out`
-        : `it is set, but this build ${lacks}`,
-      refuse,
-    }));
+  return list.flatMap(({ path: pattern, lacks, refuse, harmless }) =>
+    matches(value, pattern)
+      .filter((path) => {
+        const set = valueAt(value, path);
+        return set !== undefined && !empty(set) && !harmless?.(set);
+      })
+      .map((path) => {
+        const message = refuse
+          ? `this build ${lacks}, and does not run as if it did; take the setting out`
+          : `it is set, but this build ${lacks}`;
+        return { path, message, refuse };
+      }),
+  );
 }
+
+/** Whether this build acts on no value at `path` (with `*` for lists and maps), for the reference. */
+export const isNotYet = (path: Path): boolean =>
+  list.some(({ path: pattern }) => pattern.every((step, index) => step === path[index]));

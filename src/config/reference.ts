@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { gatewaySchema } from './gateway-config.ts';
+import { isNotYet } from './not-yet.ts';
 import { variableOf } from './overrides.ts';
 import { type Path, pathText } from './problem.ts';
 import { type ConfigurableType, commonProvider } from './providers.ts';
@@ -46,11 +47,11 @@ function* rows(members: Readonly<Record<string, Schema>>, path: Path): Generator
   for (const [key, schema] of Object.entries(members)) {
     const here = [...path, key];
     const { element, valueType } = definition(bare(schema));
-    const text = meta(schema)?.description ?? '';
+    const text = `${meta(schema)?.description ?? ''}${isNotYet(here) ? ' *Not in this build.*' : ''}`;
     const cells = [`\`${pathText(here)}\``, typeText(schema), defaultText(schema), text];
     yield `| ${cells.map(cell).join(' | ')} |`;
     if (shape(schema, undefined) !== undefined) yield* rows(shape(schema, undefined) ?? {}, here);
-    else if (element !== undefined) yield* rows(shape(element, undefined) ?? {}, [...here, 0]);
+    else if (element !== undefined) yield* rows(shape(element, undefined) ?? {}, [...here, '*']);
     else if (valueType !== undefined) yield* rows(shape(valueType, undefined) ?? {}, [...here, '*']);
   }
 }
@@ -87,7 +88,7 @@ whole at the start: every error is printed with its file, line, column and path,
 export function configReference(types: readonly ConfigurableType[]): string {
   const parts: string[] = [INTRODUCTION];
   for (const [group, schema] of Object.entries(gatewaySchema(types).shape)) {
-    const path = group === 'providers' ? [group, '*'] : group === 'models' ? [group, 0] : [group];
+    const path = group === 'providers' || group === 'models' ? [group, '*'] : [group];
     const { element } = definition(bare(schema));
     const members =
       group === 'providers'

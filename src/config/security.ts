@@ -5,14 +5,17 @@ import { duration } from './units.ts';
 
 const cidr = z.string().refine((text) => ipaddr.isValidCIDR(text), { error: 'must be a CIDR such as 10.0.0.0/8' });
 
-const day = z.union([z.string(), z.number()]).transform((value, context) => {
-  const time = /^\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d))?$/.test(String(value))
-    ? Date.parse(String(value))
-    : Number.NaN;
-  if (!Number.isNaN(time)) return time;
-  context.addIssue('must be a date such as 2027-01-01, or a time such as 2027-01-01T12:00:00Z');
-  return z.NEVER;
-});
+const day = z
+  .union([z.string(), z.number()])
+  .transform((value, context) => {
+    const time = /^\d{4}-\d\d-\d\d(T[\d:.]+(Z|[+-]\d\d:\d\d))?$/.test(String(value))
+      ? Date.parse(String(value))
+      : Number.NaN;
+    if (!Number.isNaN(time)) return time;
+    context.addIssue('must be a date such as 2027-01-01, or a time such as 2027-01-01T12:00:00Z');
+    return z.NEVER;
+  })
+  .meta({ kind: 'date' });
 
 const apiKey = z.strictObject({
   name: z.string().min(1).describe("The key's public name, for logs."),

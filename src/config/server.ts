@@ -47,7 +47,6 @@ export const server = z.strictObject({
   reflection: z.boolean().default(true).describe('Whether gRPC reflection is served.'),
   max_request_bytes: size.prefault('10MiB').describe('Largest request body, after decompression too.'),
   max_header_bytes: size.prefault('16KiB').describe('Largest set of request headers.'),
-  max_message_depth: z.int().min(8).max(1000).default(64).describe('Deepest nesting of a request body.'),
   max_concurrent_streams: z.int().min(1).default(1000).describe('Calls at once on one HTTP/2 connection.'),
   headers_timeout: duration.prefault('10s').describe("How long a connection may take to send a request's headers."),
   request_timeout: duration.prefault('60s').describe('How long a caller may take to send a whole request.'),
