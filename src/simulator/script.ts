@@ -1,0 +1,124 @@
+import type { Answer } from './answer.ts';
+import type { Dialect } from './dialect.ts';
+import type { Knobs } from './knobs.ts';
+import type { Query } from './query.ts';
+import { faultError, type SimulatedError } from './simulated-error.ts';
+
+/** What happens next on the connection. */
+export type Step =
+  /** Milliseconds of silence; Infinity until the client goes away. */
+  | { readonly wait: number }
+  | { readonly head: number; readonly headers: Readonly<Record<string, string>> }
+  | { readonly text: string }
+  /** Whole; closed amid the answer (FIN); reset (RST); no connection at all. */
+  | { readonly last: 'end' | 'close' | 'reset' | 'refuse' };
+
+/** An answer as a course of steps, played over a socket or in this process. */
+export interface Script {
+  readonly steps: readonly Step[];
+  /** In a few words, for a ledger: 'answer', 'fault 429', 'cut 10'. */
+  readonly course: string;
+}
+
+const JSON_TYPE = 'application/json';
+
+/** A JSON body of known length. */
+export function jsonScript(
+  status: number,
+  body: string,
+  headers: Readonly<Record<string, string>>,
+  course: string,
+): Script {
+  const length = String(Buffer.byteLength(body));
+  return {
+    steps: [
+      { head: status, headers: { 'content-type': JSON_TYPE, 'content-length': length, ...headers } },
+      { text: body },
+      { last: 'end' },
+    ],
+    course,
+  };
+}
+
+export function errorScript(dialect: Dialect, error: SimulatedError, course = `error ${error.status}`): Script {
+  const headers = error.retryAfter === undefined ? {} : { 'retry-after': String(error.retryAfter) };
+  return jsonScript(error.status, dialect.error(error), headers, course);
+}
+
+/** The course of a fault knob; undefined where the fault lies in the answer itself. */
+export function faultScript(dialect: Dialect, knobs: Knobs): Script | undefined {
+  const { fault } = knobs;
+  switch (fault) {
+    case undefined:
+    case 'malformed':
+      return undefined;
+    case 'reset':
+      return { steps: [{ last: 'reset' }], course: 'reset' };
+    case 'connect':
+      return { steps: [{ last: 'refuse' }], course: 'refuse' };
+    case 'silent':
+      return { steps: [{ wait: knobs.stall_for ?? Number.POSITIVE_INFINITY }, { last: 'close' }], course: 'silence' };
+    default: {
+      const script = errorScript(dialect, faultError(fault, knobs.retry_after), `fault ${fault}`);
+      return knobs.ttft === undefined ? script : { ...script, steps: [{ wait: knobs.ttft }, ...script.steps] };
+    }
+  }
+}
+
+const courseOf = (knobs: Knobs): string =>
+  (['cut', 'stall', 'malformed'] as const)
+    .filter((name) => knobs[name] !== undefined)
+    .map((name) => `${name} ${knobs[name]}`)
+    .join(', ') || 'answer';
+
+/** The whole answer at once, after as long as it takes to write it. */
+function wholeScript(dialect: Dialect, answer: Answer, query: Query, knobs: Knobs, created: number): Script {
+  const { cut, stall, stall_for: stallFor = Number.POSITIVE_INFINITY } = knobs;
+  const writing = knobs.tps === undefined ? 0 : (answer.usage.completion * 1_000) / knobs.tps;
+  const wait: Step[] = [{ wait: (knobs.ttft ?? 0) + writing }];
+  if (knobs.malformed !== undefined || knobs.fault === 'malformed') {
+    const broken = jsonScript(200, dialect.body(answer, query, created).slice(0, -2), {}, 'malformed body');
+    return { ...broken, steps: [...wait, ...broken.steps] };
+  }
+  const { steps } = jsonScript(200, dialect.body(answer, query, created), {}, 'answer');
+  if (cut === undefined && stall === undefined) return { steps: [...wait, ...steps], course: 'answer' };
+  const [head, text, end] = steps as [Step, { readonly text: string }, Step];
+  const part = Math.floor(text.text.length * 0.6);
+  // A stall comes right after the head; a cut after 60 % of what the head declared.
+  const silence: Step[] = stall === undefined ? [] : [{ wait: stallFor }];
+  const sent: Step[] = stall === undefined ? [{ text: text.text.slice(0, part) }] : [];
+  const rest: Step[] = cut === undefined ? [text, end] : [...sent, { last: 'close' }];
+  return { steps: [...wait, head, ...silence, ...rest], course: courseOf(knobs) };
+}
+
+function streamScript(dialect: Dialect, answer: Answer, query: Query, knobs: Knobs, created: number): Script {
+  const { cut, stall, stall_for: stallFor = Number.POSITIVE_INFINITY } = knobs;
+  const malformed = knobs.malformed ?? (knobs.fault === 'malformed' ? 0 : undefined);
+  const pace = knobs.tps === undefined ? undefined : { wait: 1_000 / knobs.tps };
+  const steps: Step[] = [
+    { head: 200, headers: { 'content-type': dialect.streamType, 'cache-control': 'no-cache' } },
+    { wait: knobs.ttft ?? 0 },
+  ];
+  let tokens = 0;
+  const seen = new Set<string>();
+  /** Once, as soon as the count is reached: after the first event for 0, else after the nth token. */
+  const reached = (name: string, at: number | undefined): boolean => {
+    if (at === undefined || tokens < at || seen.has(name)) return false;
+    seen.add(name);
+    return true;
+  };
+  for (const event of dialect.events(answer, query, created, knobs.no_done !== true)) {
+    if (event.token && tokens > 0 && pace !== undefined) steps.push(pace);
+    steps.push({ text: event.text });
+    if (event.token) tokens++;
+    if (reached('malformed', malformed)) steps.push({ text: dialect.malformed(answer, query, created) });
+    if (reached('stall', stall)) steps.push({ wait: stallFor });
+    if (reached('cut', cut)) return { steps: [...steps, { last: 'close' }], course: courseOf(knobs) };
+  }
+  steps.push({ last: 'end' });
+  return { steps, course: courseOf(knobs) };
+}
+
+/** The course of an answer, with what the knobs do to it. */
+export const answerScript = (dialect: Dialect, answer: Answer, query: Query, knobs: Knobs, created: number): Script =>
+  (query.stream ? streamScript : wholeScript)(dialect, answer, query, knobs, created);
