@@ -1,15 +1,11 @@
 import { type Tool, type ToolChoice, ToolChoiceMode } from '../../../gen/es/llmbridge/v1/tool_pb.ts';
-import { type JsonInput, RawJson } from '../../kernel/json-text.ts';
+import type { JsonInput } from '../../kernel/json-text.ts';
 import type { ChatRequest } from '../../kernel/messages.ts';
+import { schemaOf } from '../shared/function-tool.ts';
 import type { Notes } from '../shared/notes.ts';
 import { rawObject } from '../shared/raw-object.ts';
 import { type Block, marked, withExtra } from './content.ts';
 import { dialect } from './dialect.ts';
-
-const anyObject = new RawJson('{"type":"object","properties":{}}');
-
-/** What a free-text tool becomes: a function with one text. */
-const freeText = new RawJson('{"type":"object","properties":{"input":{"type":"string"}},"required":["input"]}');
 
 /** The body's `tools`; undefined for none. */
 export function toolsOf(request: ChatRequest, notes: Notes): Block[] | undefined {
@@ -31,22 +27,11 @@ const nameOf = ({ tool }: Tool): string | undefined =>
 
 function toolBlock({ tool }: Tool, path: string, notes: Notes): Block | undefined {
   switch (tool.case) {
-    case 'function': {
-      const { name, description, parameters, strict } = tool.value;
-      const schema = parameters === '' ? anyObject : rawObject(parameters);
-      if (schema === undefined) notes.dropped(`${path}.function.parameters`, 'not a JSON object');
-      return {
-        name,
-        description: description || undefined,
-        input_schema: schema ?? anyObject,
-        strict: strict === true ? true : undefined,
-      };
-    }
+    case 'function':
     case 'custom': {
-      const { name, description, format } = tool.value;
-      notes.mapped(`${path}.custom`, 'a function with one text, "input"');
-      if (format !== '') notes.dropped(`${path}.custom.format`);
-      return { name, description: description || undefined, input_schema: freeText };
+      const { name, description } = tool.value;
+      const strict = tool.case === 'function' && tool.value.strict === true ? true : undefined;
+      return { name, description: description || undefined, input_schema: schemaOf(tool, path, notes), strict };
     }
     case 'native': {
       const raw =

@@ -1,0 +1,86 @@
+import type { EmitChunk, Frame, StreamDecoder } from '../../kernel/adapter.ts';
+import { Fault } from '../../kernel/fault.ts';
+import { valueAt } from '../../kernel/json-text.ts';
+import { BlockChunks } from '../shared/block-chunks.ts';
+import { isObject, type JsonObject, malformed, parseObject, text } from '../shared/json-body.ts';
+import { leftovers } from '../shared/leftovers.ts';
+import { AnswerBlocks } from './answer-blocks.ts';
+import { extraOf } from './dialect.ts';
+import { faultOfException } from './fault.ts';
+import { finishReason } from './finish.ts';
+import { serviceTierOf } from './response.ts';
+import { usageOf } from './usage.ts';
+
+/** Members of the last events that have a typed place; `p` is padding against side channels. */
+const typed = new Set(['stopReason', 'usage', 'serviceTier', 'p']);
+
+/** Decodes the events of ConverseStream. `messageStop` makes the answer whole, `metadata` with the counts follows it. */
+export class ConverseDecoder implements StreamDecoder {
+  readonly #chunks = new BlockChunks();
+  readonly #blocks = new AnswerBlocks(this.#chunks);
+  #index: unknown;
+  #whole = false;
+
+  push({ event, data }: Frame, emit: EmitChunk): void {
+    if (/(exception|error)$/i.test(event)) throw faultOfException(event, data);
+    const body = parseObject(data, 'an event that is not a JSON object');
+    switch (event) {
+      case 'messageStart':
+        emit(this.#chunks.head());
+        break;
+      case 'contentBlockStart': {
+        const start = body['start'];
+        if (!isObject(start)) throw malformed('a block start that tells nothing');
+        this.#enter(body);
+        this.#blocks.start(start, () => valueAt(data, ['start']) ?? '{}', emit);
+        break;
+      }
+      case 'contentBlockDelta': {
+        const delta = body['delta'];
+        if (!isObject(delta)) throw malformed('a block delta without its delta');
+        this.#enter(body);
+        this.#blocks.delta(delta, () => valueAt(data, ['delta']) ?? '{}', emit);
+        break;
+      }
+      case 'contentBlockStop':
+        this.#blocks.stop(emit);
+        break;
+      case 'messageStop': {
+        this.#whole = true;
+        const native = text(body['stopReason']);
+        const last = this.#chunks.finish(finishReason(native), native, '', {}, undefined);
+        last.extra = extraOf(leftovers(body, typed, () => data));
+        emit(last);
+        break;
+      }
+      case 'metadata':
+        this.#metadata(body, data, emit);
+        break;
+      default:
+    }
+  }
+
+  end(): void {
+    if (this.#whole) return;
+    throw new Fault('PROVIDER_STREAM_CUT', 'the provider ended the stream before the answer was whole', {
+      blame: 'provider',
+    });
+  }
+
+  /** Blocks of text and reasoning have no start event: another index begins the next one. */
+  #enter(body: JsonObject): void {
+    const index = body['contentBlockIndex'];
+    if (index === this.#index) return;
+    this.#index = index;
+    this.#blocks.begin();
+  }
+
+  #metadata(body: JsonObject, data: string, emit: EmitChunk): void {
+    const usage = body['usage'];
+    this.#chunks.serviceTier = serviceTierOf(body);
+    const counted = isObject(usage) ? usageOf(usage, () => valueAt(data, ['usage'])) : undefined;
+    const chunk = this.#chunks.chunk(undefined, counted);
+    chunk.extra = extraOf(leftovers(body, typed, () => data));
+    emit(chunk);
+  }
+}
