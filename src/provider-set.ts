@@ -10,17 +10,21 @@ export function createProviders(
   types: readonly ProviderType[],
   connectTimeoutMs: number,
 ): { providers: Map<string, Provider>; close(): Promise<void> } {
+  const list = [...instances];
+  // A simulator answers under every name that the configuration lists for one.
+  const simulated = list.flatMap(({ base_url, models }) => (base_url === undefined ? models : []));
   const upstreams = new Map<string, Upstream>();
   const upstreamOf = (origin: string): Upstream => {
     const existing = upstreams.get(origin);
     if (existing !== undefined) return existing;
-    const upstream = origin === '' ? createSimulatorUpstream() : createHttpUpstream({ origin, connectTimeoutMs });
+    const upstream =
+      origin === '' ? createSimulatorUpstream({ models: simulated }) : createHttpUpstream({ origin, connectTimeoutMs });
     upstreams.set(origin, upstream);
     return upstream;
   };
 
   const providers = new Map<string, Provider>();
-  for (const { name, type: typeName, base_url, api_keys, headers, models, options, disabled } of instances) {
+  for (const { name, type: typeName, base_url, api_keys, headers, models, options, disabled } of list) {
     const type = types.find((each) => each.type === typeName);
     if (type === undefined) throw new Error(`no provider type ${typeName}`);
     const url = base_url === undefined ? undefined : new URL(base_url);
