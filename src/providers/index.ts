@@ -1,5 +1,8 @@
 import type { ProviderType } from '../kernel/provider.ts';
+import { anthropic } from './anthropic/index.ts';
+import { bedrock } from './bedrock/index.ts';
 import { openai } from './openai/index.ts';
+import { family } from './openai-compatible/family/index.ts';
 
 /** Every dialect that the gateway knows, in the order that lists show them. */
-export const providerTypes: readonly ProviderType[] = [openai];
+export const providerTypes: readonly ProviderType[] = [openai, ...family];

@@ -41,7 +41,7 @@ export function decodeAnswer(body: Uint8Array, type: string, quirks: Quirks): Ch
     if (!isObject(raw)) throw malformed('a choice that is not an object');
     throwFailedChoice(raw, quirks);
     const pieces: ChunkChoice[] = [];
-    const reader = new ChoiceReader(count(raw['index']) ?? i, type, quirks.finishReasons);
+    const reader = new ChoiceReader(count(raw['index']) ?? i, type, quirks);
     reader.read(raw, 'message', json, ['choices', i], pieces);
     const [piece] = pieces;
     if (piece?.delta !== undefined && pieces.length === 1 && piece.delta.parts.length === 0) {
@@ -115,12 +115,13 @@ export class AnswerReader implements StreamDecoder {
       throwFailedChoice(raw, this.#quirks);
       const index = count(raw['index']) ?? i;
       let reader = this.#choices.find((choice) => choice.index === index);
+      const begins = reader === undefined;
       if (reader === undefined) {
-        reader = new ChoiceReader(index, this.#type, this.#quirks.finishReasons);
+        reader = new ChoiceReader(index, this.#type, this.#quirks);
         this.#choices.push(reader);
       }
-      // Some end a stream with a whole message beside, or in place of, the delta.
-      const key = isObject(raw['delta']) || !isObject(raw['message']) ? 'delta' : 'message';
+      // Some end a stream with the whole message once more (MiniMax, Perplexity); some send nothing else.
+      const key = begins && !isObject(raw['delta']) && isObject(raw['message']) ? 'message' : 'delta';
       reader.read(raw, key, json, ['choices', i], chunk.choices);
     }
   }

@@ -1,4 +1,4 @@
-import type { ChunkChoice, Delta, FinishReason } from '../../../gen/es/llmbridge/v1/chat_service_pb.ts';
+import type { ChunkChoice, Delta } from '../../../gen/es/llmbridge/v1/chat_service_pb.ts';
 import { type ContentPart, type Message, Role } from '../../../gen/es/llmbridge/v1/content_pb.ts';
 import { RawJson, toJson, valueAt } from '../../kernel/json-text.ts';
 import { newChunkChoice, newDelta } from '../../kernel/messages.ts';
@@ -7,6 +7,7 @@ import { PartPositions } from '../shared/part-positions.ts';
 import { decodeLogprobs } from './decode-logprobs.ts';
 import { annotationCitation, audioPart, imagePart } from './decode-parts.ts';
 import { finishReason } from './finish-reason.ts';
+import type { Quirks } from './provider.ts';
 import { ReasoningReader } from './reasoning-reader.ts';
 import { ToolCallReader } from './tool-call-reader.ts';
 import { unknownFields } from './unknown-fields.ts';
@@ -42,17 +43,17 @@ export class ChoiceReader {
   readonly index: number;
   ended = false;
   readonly #type: string;
-  readonly #finishReasons: Readonly<Record<string, FinishReason>> | undefined;
+  readonly #quirks: Quirks;
   readonly #positions = new PartPositions();
   readonly #calls = new ToolCallReader(this.#positions);
   #reasoning: ReasoningReader | undefined;
   #begun = false;
   #audioAt: number | undefined;
 
-  constructor(index: number, type: string, finishReasons: Readonly<Record<string, FinishReason>> | undefined) {
+  constructor(index: number, type: string, quirks: Quirks) {
     this.index = index;
     this.#type = type;
-    this.#finishReasons = finishReasons;
+    this.#quirks = quirks;
   }
 
   /**
@@ -79,7 +80,7 @@ export class ChoiceReader {
         into.push(newChunkChoice(this.index, delta));
         delta = newDelta();
       }
-      this.#reasoning ??= new ReasoningReader(this.#positions, this.#type);
+      this.#reasoning ??= new ReasoningReader(this.#positions, this.#type, this.#quirks.cumulativeReasoning ?? false);
       this.#reasoning.read(detail, delta);
     }
     const choice = newChunkChoice(this.index, delta);
@@ -88,7 +89,7 @@ export class ChoiceReader {
     const finish = raw['finish_reason'];
     if (typeof finish === 'string' && finish !== '') {
       this.ended = true;
-      choice.finishReason = finishReason(finish, this.#finishReasons);
+      choice.finishReason = finishReason(finish, this.#quirks.finishReasons);
       choice.nativeFinishReason = text(raw['native_finish_reason']) || finish;
     }
     const logprobs = raw['logprobs'];

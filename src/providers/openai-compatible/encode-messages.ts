@@ -24,7 +24,10 @@ function encodeMessage(message: Message, path: string, type: string, quirks: Qui
   const developer = message.role === Role.DEVELOPER && quirks.developerRole === 'system';
   const encoded: Body = { role: developer ? 'system' : roles[message.role] };
   encoded['content'] = encodeContent(message, path, type, quirks, notes);
-  if (message.name !== '') encoded['name'] = message.name;
+  if (message.name !== '') {
+    if (quirks.names === false) notes.dropped(`${path}.name`);
+    else encoded['name'] = message.name;
+  }
   if (message.toolCallId !== '') encoded['tool_call_id'] = message.toolCallId;
   if (message.isError === true) notes.dropped(`${path}.is_error`, 'the result is sent as it is');
   if (message.role === Role.ASSISTANT) encodeAssistant(message, encoded, path, type, quirks, notes);
@@ -114,7 +117,12 @@ function encodeReasoning(
     );
   }
   if (quirks.reasoningDetails && details.length > 0) encoded['reasoning_details'] = details;
-  else if (quirks.reasoningField !== undefined && words !== '') encoded[quirks.reasoningField] = words;
+  else if (quirks.reasoningField === 'thinking blocks' && words !== '') {
+    const thinking: JsonInput = { type: 'thinking', thinking: [{ type: 'text', text: words }] };
+    const content = encoded['content'];
+    const rest = Array.isArray(content) ? content : content ? [{ type: 'text', text: content }] : [];
+    encoded['content'] = [thinking, ...rest];
+  } else if (quirks.reasoningField !== undefined && words !== '') encoded[quirks.reasoningField] = words;
   else if (words !== '' || details.length > 0) {
     notes.dropped(`${path}.reasoning_content`, 'the provider takes no reasoning of earlier turns');
   }

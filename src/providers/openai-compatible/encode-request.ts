@@ -28,6 +28,9 @@ export function encodeBody(
     else notes.dropped('top_k');
   }
   encodeReasoning(request, body, quirks, notes);
+  if (source !== undefined && quirks.jsonSchema === false && request.responseFormat !== undefined) {
+    body['response_format'] = encodeFormat(request.responseFormat, quirks, notes);
+  }
   depart(body, quirks, notes);
   const json = toJson(body);
   // The source has the extras for any provider in it already.
@@ -50,7 +53,8 @@ function messageBody(request: ChatRequest, type: string, quirks: Quirks, notes: 
   body['logprobs'] = request.logprobs;
   body['top_logprobs'] = request.topLogprobs;
   encodeTools(request, body, type, quirks, notes);
-  if (request.responseFormat !== undefined) body['response_format'] = encodeFormat(request.responseFormat, notes);
+  if (request.responseFormat !== undefined)
+    body['response_format'] = encodeFormat(request.responseFormat, quirks, notes);
   body['reasoning_effort'] = request.reasoningEffort;
   if (request.modalities.length > 0) body['modalities'] = request.modalities;
   if (request.audio !== undefined) body['audio'] = { voice: request.audio.voice, format: request.audio.format };
@@ -99,6 +103,7 @@ function depart(body: Body, quirks: Quirks, notes: Notes): void {
     body['max_tokens'] = body['max_completion_tokens'];
     body['max_completion_tokens'] = undefined;
   }
+  for (const name in quirks.defaults) body[name] ??= quirks.defaults[name];
   for (const name of quirks.unsupported ?? []) {
     if (body[name] === undefined) continue;
     body[name] = undefined;

@@ -84,13 +84,17 @@ function encodeChoice(choice: ToolChoice, tools: readonly Tool[], narrowed: bool
 }
 
 /** `response_format`. */
-export function encodeFormat({ format }: ResponseFormat, notes: Notes): JsonInput | undefined {
+export function encodeFormat({ format }: ResponseFormat, quirks: Quirks, notes: Notes): JsonInput | undefined {
   switch (format.case) {
     case 'text':
       return { type: 'text' };
     case 'jsonObject':
       return { type: 'json_object' };
     case 'jsonSchema': {
+      if (quirks.jsonSchema === false) {
+        notes.mapped('response_format.json_schema', 'json_object: the schema is not enforced');
+        return { type: 'json_object' };
+      }
       const { name, description, schema, strict } = format.value;
       return {
         type: 'json_schema',

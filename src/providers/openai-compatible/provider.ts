@@ -14,6 +14,8 @@ export type Body = { [member: string]: JsonInput };
 export interface Quirks {
   /** The member that carries the token limit. */
   readonly limit?: 'max_tokens' | 'max_completion_tokens';
+  /** Members that are sent unless the caller sets them. */
+  readonly defaults?: Readonly<Record<string, JsonInput>>;
   /** Members that the provider refuses or ignores: left out, and noted. */
   readonly unsupported?: readonly string[];
   /** Members under another name. */
@@ -22,8 +24,10 @@ export interface Quirks {
   readonly topK?: boolean;
   /** The system role's name for `developer` messages. */
   readonly developerRole?: 'developer' | 'system';
-  /** Where earlier reasoning goes in assistant messages; undefined: it is left out. */
-  readonly reasoningField?: 'reasoning_content' | 'reasoning' | undefined;
+  /** Where earlier reasoning goes in assistant messages: a member, or blocks of the content; without it, nowhere. */
+  readonly reasoningField?: 'reasoning_content' | 'reasoning' | 'thinking blocks';
+  /** Each `reasoning_details` text of a stream repeats what came before it. */
+  readonly cumulativeReasoning?: boolean;
   /** Takes `reasoning_details` back. */
   readonly reasoningDetails?: boolean;
   /** Takes `cache_control` on content parts. */
@@ -34,7 +38,11 @@ export interface Quirks {
   readonly fileUrls?: boolean;
   /** Takes `tool_choice` of the form `allowed_tools`; without it `tools` is narrowed. */
   readonly allowedTools?: boolean;
-  /** Whether `stream_options` is understood. */
+  /** False where JSON of a schema cannot be asked for: any JSON is, then. */
+  readonly jsonSchema?: boolean;
+  /** False where participants' names are refused. */
+  readonly names?: boolean;
+  /** False where `stream_options` is refused; usage then comes unasked. */
   readonly streamOptions?: boolean;
   /** Says in the provider's own members how to think; without it `reasoning_effort` is all there is. */
   readonly reasoning?: (request: ChatRequest, body: Body, notes: Notes) => void;

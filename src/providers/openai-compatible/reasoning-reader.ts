@@ -11,20 +11,23 @@ import type { PartPositions } from '../shared/part-positions.ts';
 export class ReasoningReader {
   readonly #positions: PartPositions;
   readonly #type: string;
+  /** What came so far of each detail, where each text repeats it. */
+  readonly #sofar: Map<string, string> | undefined;
   #current = '';
   #at = 0;
   #begun = false;
 
-  constructor(positions: PartPositions, type: string) {
+  constructor(positions: PartPositions, type: string, cumulative: boolean) {
     this.#positions = positions;
     this.#type = type;
+    this.#sofar = cumulative ? new Map() : undefined;
   }
 
   /** Reads one detail into a delta; a delta takes one only, as its text goes to the part that is last then. */
   read(detail: JsonObject, delta: Delta): void {
     const kind = text(detail['type']);
-    const words = text(detail['text']) || text(detail['summary']);
     const key = `${String(detail['index'] ?? detail['id'] ?? 0)}:${kind}`;
+    const words = this.#news(key, text(detail['text']) || text(detail['summary']));
     const part = this.#part(detail, kind);
     const plain = part.signature === '' && part.redacted === '' && part.id === '' && !part.summary;
     const follows = this.#begun && key !== this.#current;
@@ -38,6 +41,14 @@ export class ReasoningReader {
     const format = text(detail['format']);
     if (format !== '') piece.extra[this.#type] = JSON.stringify({ format });
     delta.parts.push({ $typeName: 'llmbridge.v1.PartDelta', index: this.#at, part: piece });
+  }
+
+  #news(key: string, words: string): string {
+    if (this.#sofar === undefined) return words;
+    const before = this.#sofar.get(key) ?? '';
+    const repeats = words.startsWith(before);
+    this.#sofar.set(key, repeats ? words : before + words);
+    return repeats ? words.slice(before.length) : words;
   }
 
   #part(detail: JsonObject, kind: string): ReasoningPart {

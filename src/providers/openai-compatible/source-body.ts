@@ -38,6 +38,7 @@ export function sourceBody(
 /** Whether a message may go to this provider as the caller wrote it. */
 function isPlain(message: Message, quirks: Quirks): boolean {
   if (message.role === Role.DEVELOPER && quirks.developerRole === 'system') return false;
+  if (message.name !== '' && quirks.names === false) return false;
   if (message.isError !== undefined || (message.cacheControl !== undefined && !quirks.cacheControl)) return false;
   if (message.role !== Role.ASSISTANT) {
     return message.parts.every((part) => part.cacheControl === undefined || quirks.cacheControl === true);
