@@ -108,6 +108,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
     },
     serverOptions(config),
   );
+  readiness.set(true);
   events.providers(providers.values());
   events.started({
     address: server.host,
