@@ -23,8 +23,8 @@ export const servers: readonly CompatibleProvider[] = [
   {
     type: 'simulator',
     title: 'Simulator',
-    // Nothing is connected to: the simulator stands in for the upstream, inside this process.
-    baseUrl: 'http://simulator.invalid/v1',
+    // Without an address it answers in this process; with one it is `llm-bridge simulate` over HTTP.
+    baseUrl: undefined,
     requiresKey: false,
     simulated: true,
     quirks: { topK: true, mediaUrls: true, fileUrls: true, reasoningField: 'reasoning_content', allowedTools: true },
