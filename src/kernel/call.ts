@@ -66,7 +66,8 @@ export interface CallInit {
  */
 export class Call {
   readonly id: string;
-  readonly method: string;
+  /** The JSON surface knows only after the body whether it is the streamed form of the method. */
+  method: string;
   readonly protocol: Protocol;
   readonly headers: Headers;
   readonly address: string;

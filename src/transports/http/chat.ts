@@ -1,0 +1,72 @@
+import type {
+  ChatCompletionResponse,
+  StreamChatCompletionResponse,
+} from '../../../gen/es/llmbridge/v1/chat_service_pb.ts';
+import { Fault } from '../../kernel/fault.ts';
+import type { Method, Reply, Rpc } from '../../kernel/method.ts';
+import type { Exchange } from './exchange.ts';
+import { type DecodedRequest, decodeRequest } from './openai/request.ts';
+import { encodeResponse } from './openai/response.ts';
+import type { Route } from './routes.ts';
+import { SseReply } from './sse.ts';
+
+/** A unary method's one message. */
+export class WholeReply<O> implements Reply<O> {
+  value: O | undefined;
+
+  message(message: O): boolean {
+    this.value = message;
+    return true;
+  }
+
+  onDrain(resume: () => void): void {
+    resume();
+  }
+}
+
+export const methodPath = ({ desc }: Rpc): string => `/${desc.parent.typeName}/${desc.name}`;
+
+/** Answers a chat request with a whole completion, or a stream of chunks where the body asks for one. */
+export function serveChat(exchange: Exchange, route: Route, body: Buffer): Promise<void> {
+  const decoded = decodeRequest(body);
+  const { call } = exchange;
+  if (decoded.plain !== undefined) call.source = { dialect: 'openai', json: decoded.plain };
+  if (!decoded.stream) return serveWhole(exchange, route.rpc, decoded);
+  if (route.stream === undefined) throw new Fault('ROUTE_NOT_FOUND', 'this method has no streamed form');
+  call.streaming = true;
+  call.method = methodPath(route.stream);
+  return serveStream(exchange, route.stream, decoded);
+}
+
+async function serveWhole(exchange: Exchange, { handle }: Rpc, decoded: DecodedRequest): Promise<void> {
+  const reply = new WholeReply<ChatCompletionResponse>();
+  await (handle as unknown as Method<DecodedRequest['request'], ChatCompletionResponse>)(
+    exchange.call,
+    decoded.request,
+    reply,
+  );
+  if (reply.value === undefined) throw new Fault('INTERNAL', 'internal error', { cause: 'the method gave no answer' });
+  exchange.answer(200, encodeResponse(reply.value, decoded.legacyFunctions));
+}
+
+async function serveStream(exchange: Exchange, { handle }: Rpc, decoded: DecodedRequest): Promise<void> {
+  const { call, response } = exchange;
+  const reply = new SseReply(call, response, {
+    includeUsage: decoded.request.streamOptions?.includeUsage === true,
+    legacyFunctions: decoded.legacyFunctions,
+  });
+  try {
+    await (handle as unknown as Method<DecodedRequest['request'], StreamChatCompletionResponse>)(
+      call,
+      decoded.request,
+      reply,
+    );
+    reply.end();
+    exchange.settle(undefined);
+  } catch (thrown) {
+    const fault = Fault.from(thrown);
+    if (!reply.started) throw fault;
+    reply.fail(fault);
+    exchange.settle(fault);
+  }
+}

@@ -1,0 +1,75 @@
+import type { Call } from '../../kernel/call.ts';
+import { Fault } from '../../kernel/fault.ts';
+import { discard } from '../body.ts';
+import type { Calls } from '../calls.ts';
+import type { ServerRequest, ServerResponse } from '../listener.ts';
+import { errorHeaders, errorJson } from './errors.ts';
+import { sendText } from './json-reply.ts';
+
+const json = { 'content-type': 'application/json' } as const;
+
+/** One request and its call: the caller is told once what became of it, and the call ends once it knows. */
+export class Exchange {
+  readonly call: Call;
+  readonly request: ServerRequest;
+  readonly response: ServerResponse;
+  readonly #calls: Calls;
+  #settled = false;
+  #closed = false;
+  #fault: Fault | undefined;
+
+  constructor(calls: Calls, call: Call, request: ServerRequest, response: ServerResponse) {
+    this.#calls = calls;
+    this.call = call;
+    this.request = request;
+    this.response = response;
+    response.once('close', () => this.#close());
+  }
+
+  /** Sends a whole answer. */
+  answer(status: number, text: string): void {
+    sendText(this.request, this.response, status, { ...this.call.replyHeaders, ...json }, text);
+    this.settle(undefined);
+  }
+
+  /** Tells a fault with its status, before anything was sent. */
+  fail(fault: Fault): void {
+    if (!this.#closed) sendFault(this.request, this.response, fault, this.call);
+    this.settle(fault);
+  }
+
+  /** What became of the call is known, and its last byte written. */
+  settle(fault: Fault | undefined): void {
+    if (this.#settled) return;
+    this.#settled = true;
+    this.#fault = fault;
+    if (this.#closed) this.#calls.end(this.call, fault);
+  }
+
+  /** The reply is with the caller, or its socket is gone; whatever still works for it then stops, and settles. */
+  #close(): void {
+    this.#closed = true;
+    const delivered = this.response.writableFinished;
+    if (!delivered) {
+      const gone = new Fault('CANCELLED', 'the caller went away');
+      this.#fault ??= gone;
+      this.call.cancellation.cancel(gone);
+    }
+    if (this.#settled) this.#calls.end(this.call, this.#fault);
+  }
+}
+
+/** A fault as a whole reply; what is left of the request's body is read away, so that the caller comes to read it. */
+export function sendFault(
+  request: ServerRequest,
+  response: ServerResponse,
+  fault: Fault,
+  call?: Call,
+  headers: Readonly<Record<string, string>> = {},
+): void {
+  const all = { ...call?.replyHeaders, ...errorHeaders(fault), ...headers, ...json };
+  sendText(request, response, fault.shape.http, all, errorJson(fault, call?.report));
+  // No `connection: close` here: Node would close the socket under a caller that still sends, which then never sees
+  // the reply.
+  discard(request);
+}

@@ -1,0 +1,88 @@
+import { FinishReason, type StreamChatCompletionResponse } from '../../../../gen/es/llmbridge/v1/chat_service_pb.ts';
+import type { GatewayReport } from '../../../../gen/es/llmbridge/v1/report_pb.ts';
+import type { Usage } from '../../../../gen/es/llmbridge/v1/usage_pb.ts';
+import { ChoiceWriter } from './delta-json.ts';
+import { extraMembers, object, quote, stringMember } from './json-writer.ts';
+import { reportJson } from './report-json.ts';
+import { answerMembers, sealedJson } from './response.ts';
+import { usageJson } from './usage-json.ts';
+
+export interface ChunkOptions {
+  /** The caller asked for a last chunk with usage. */
+  readonly includeUsage: boolean;
+  readonly legacyFunctions: boolean;
+}
+
+/**
+ * Writes a stream as OpenAI's `chat.completion.chunk`s. Usage is kept for a last chunk without choices, sent only if
+ * asked for. The report rides on the last chunk: on that one, else on the one that tells the finish reason, which is
+ * held back until something follows or the answer is whole, since clients expect a choice in every other chunk.
+ */
+export class ChunkWriter {
+  readonly #options: ChunkOptions;
+  readonly #choices = new Map<number, ChoiceWriter>();
+  #last: StreamChatCompletionResponse | undefined;
+  #held: string | undefined;
+  #usage: Usage | undefined;
+  #report: GatewayReport | undefined;
+
+  constructor(options: ChunkOptions) {
+    this.#options = options;
+  }
+
+  /** The texts of the chunks that are ready now, each a JSON object. */
+  push(chunk: StreamChatCompletionResponse): string[] {
+    if (chunk.sealed !== undefined) return [`{"sealed":${sealedJson(chunk.sealed)}}`];
+    this.#last = chunk;
+    if (chunk.usage !== undefined) this.#usage = chunk.usage;
+    if (chunk.report !== undefined) this.#report = chunk.report;
+    const extra = extraMembers(chunk.extra, answerMembers);
+    if (chunk.choices.length === 0 && extra === '') return [];
+
+    const ready = this.flush();
+    let choices = '';
+    let finished = chunk.choices.length > 0;
+    for (const choice of chunk.choices) {
+      let writer = this.#choices.get(choice.index);
+      if (writer === undefined) {
+        writer = new ChoiceWriter(this.#options.legacyFunctions);
+        this.#choices.set(choice.index, writer);
+      }
+      choices += (choices === '' ? '' : ',') + writer.write(choice);
+      finished &&= choice.finishReason !== FinishReason.UNSPECIFIED;
+    }
+    const text = this.#chunk(chunk, choices, extra + (this.#options.includeUsage ? '"usage":null,' : ''));
+    if (finished) this.#held = text;
+    else ready.push(text);
+    return ready;
+  }
+
+  /** What was held back, for a stream that ends in a fault. */
+  flush(): string[] {
+    const held = this.#held;
+    this.#held = undefined;
+    return held === undefined ? [] : [held];
+  }
+
+  /** The last chunks of a whole answer. */
+  end(): string[] {
+    const report = this.#report === undefined ? '' : `"llmbridge":${reportJson(this.#report)},`;
+    const last = this.#last;
+    if (this.#options.includeUsage && last !== undefined) {
+      const usage = this.#usage === undefined ? 'null' : usageJson(this.#usage);
+      return [...this.flush(), this.#chunk(last, '', `"usage":${usage},${report}`)];
+    }
+    const [held] = this.flush();
+    if (held !== undefined) return [report === '' ? held : `${held.slice(0, -1)},${report.slice(0, -1)}}`];
+    return report === '' || last === undefined ? [] : [this.#chunk(last, '', report)];
+  }
+
+  #chunk(chunk: StreamChatCompletionResponse, choices: string, rest: string): string {
+    return object(
+      `"id":${quote(chunk.id)},"object":"chat.completion.chunk","created":${chunk.created},"model":${quote(chunk.model)},"choices":[${choices}],` +
+        stringMember('service_tier', chunk.serviceTier) +
+        stringMember('system_fingerprint', chunk.systemFingerprint) +
+        rest,
+    );
+  }
+}
