@@ -7,7 +7,7 @@ import { type GatewayProcess, spawnGateway } from '../support/gateway.ts';
 
 const STREAMS = 50;
 /** Takes about two seconds. */
-const slow = { model: 'sim:tokens=40,tps=20', content: 'Hello', maxTokens: 100 };
+const slow = { model: 'sim/sim:tokens=40,tps=20', content: 'Hello', maxTokens: 100 };
 
 const started: GatewayProcess[] = [];
 afterAll(() => Promise.all(started.map((gateway) => gateway.stop())));
@@ -54,7 +54,7 @@ test('what has not finished at drain_timeout is told so, on every protocol, and 
     'server: { drain_timeout: 500ms }\nproviders: { sim: { type: simulator, models: [sim] } }',
   );
   started.push(gateway);
-  const endless = { ...slow, model: 'sim:tokens=1000,tps=20', maxTokens: 2000 };
+  const endless = { ...slow, model: 'sim/sim:tokens=1000,tps=20', maxTokens: 2000 };
   const connections = await Promise.all(
     [grpcJs, openaiNode, ...connectNode].map((caller) => caller.connect(gateway.port)),
   );

@@ -56,7 +56,7 @@ const table: readonly [cause: string, request: FailingRequest, expected: Expecte
   ],
   [
     "the provider's rate limit",
-    { model: 'sim:fault=429,retry_after=7', content: hello },
+    { model: 'sim/sim:fault=429,retry_after=7', content: hello },
     {
       code: 'RESOURCE_EXHAUSTED',
       reason: 'PROVIDER_RATE_LIMITED',
@@ -68,7 +68,7 @@ const table: readonly [cause: string, request: FailingRequest, expected: Expecte
   ],
   [
     'a context too long',
-    { model: 'sim:fault=context', content: hello },
+    { model: 'sim/sim:fault=context', content: hello },
     {
       code: 'INVALID_ARGUMENT',
       reason: 'CONTEXT_LENGTH_EXCEEDED',
@@ -79,7 +79,7 @@ const table: readonly [cause: string, request: FailingRequest, expected: Expecte
   ],
   [
     'content that the provider refuses',
-    { model: 'sim:fault=content', content: hello },
+    { model: 'sim/sim:fault=content', content: hello },
     {
       code: 'INVALID_ARGUMENT',
       reason: 'CONTENT_REJECTED',
@@ -90,7 +90,7 @@ const table: readonly [cause: string, request: FailingRequest, expected: Expecte
   ],
   [
     'a request that the provider refuses',
-    { model: 'sim:fault=422', content: hello },
+    { model: 'sim/sim:fault=422', content: hello },
     {
       code: 'INVALID_ARGUMENT',
       reason: 'PROVIDER_REJECTED',
@@ -101,7 +101,7 @@ const table: readonly [cause: string, request: FailingRequest, expected: Expecte
   ],
   [
     'a key of ours that the provider refuses',
-    { model: 'sim:fault=401', content: hello },
+    { model: 'sim/sim:fault=401', content: hello },
     {
       code: 'INTERNAL',
       reason: 'PROVIDER_CREDENTIAL',
@@ -112,7 +112,7 @@ const table: readonly [cause: string, request: FailingRequest, expected: Expecte
   ],
   [
     'a failing provider',
-    { model: 'sim:fault=500', content: hello },
+    { model: 'sim/sim:fault=500', content: hello },
     {
       code: 'UNAVAILABLE',
       reason: 'PROVIDER_UNAVAILABLE',
@@ -123,7 +123,7 @@ const table: readonly [cause: string, request: FailingRequest, expected: Expecte
   ],
   [
     'a provider that hangs up',
-    { model: 'sim:fault=reset', content: hello },
+    { model: 'sim/sim:fault=reset', content: hello },
     {
       code: 'UNAVAILABLE',
       reason: 'PROVIDER_UNAVAILABLE',
@@ -145,7 +145,7 @@ const table: readonly [cause: string, request: FailingRequest, expected: Expecte
   ],
   [
     'a provider that says nothing',
-    { model: 'sim:fault=silent', content: hello },
+    { model: 'sim/sim:fault=silent', content: hello },
     {
       code: 'DEADLINE_EXCEEDED',
       reason: 'PROVIDER_TIMEOUT',
@@ -202,7 +202,7 @@ balancer: { timeouts: { connect: 500ms, first_token: 500ms, idle: 500ms } }
         });
 
         test("the caller's deadline", async () => {
-          const request = { model: 'sim:ttft=10s', content: hello, timeoutMs: 200 };
+          const request = { model: 'sim/sim:ttft=10s', content: hello, timeoutMs: 200 };
           // The JSON surface has no deadline of the caller's: the provider's is what it meets.
           const told = await surface.fail(gateway.port, stream, request);
           if (told.http) expect(told.http.status).toBe(504);
@@ -211,8 +211,8 @@ balancer: { timeouts: { connect: 500ms, first_token: 500ms, idle: 500ms } }
       });
 
       test.each([
-        ['a stream that the provider cuts', 'sim:tokens=20,cut=4', 'PROVIDER_STREAM_CUT', 'provider_stream_cut'],
-        ['an event that is not JSON', 'sim:tokens=20,malformed=4', 'PROVIDER_MALFORMED', 'provider_malformed'],
+        ['a stream that the provider cuts', 'sim/sim:tokens=20,cut=4', 'PROVIDER_STREAM_CUT', 'provider_stream_cut'],
+        ['an event that is not JSON', 'sim/sim:tokens=20,malformed=4', 'PROVIDER_MALFORMED', 'provider_malformed'],
       ])('%s after the first byte is never a clean end', async (_, model, reason, code) => {
         const told = await surface.fail(gateway.port, true, { model, content: hello });
         expect(told.text).not.toBe('');
@@ -221,7 +221,7 @@ balancer: { timeouts: { connect: 500ms, first_token: 500ms, idle: 500ms } }
       });
 
       test('a stream that falls silent ends as a timeout', async () => {
-        const told = await surface.fail(gateway.port, true, { model: 'sim:tokens=20,stall=4', content: hello });
+        const told = await surface.fail(gateway.port, true, { model: 'sim/sim:tokens=20,stall=4', content: hello });
         expect(told.text).not.toBe('');
         if (told.http) expect(told.http).toEqual({ status: 200, type: 'timeout', code: 'provider_timeout' });
         else expect(told.code).toBe('DEADLINE_EXCEEDED');

@@ -75,8 +75,8 @@ def errors(client: openai.OpenAI, model: str) -> dict:
     for name, arguments in {
         "unknown model": {"model": "no-such-model"},
         "bad field": {"model": model, "temperature": "warm"},
-        "provider limit": {"model": "sim:fault=429"},
-        "provider failure": {"model": "sim:fault=500"},
+        "provider limit": {"model": "sim/sim:fault=429"},
+        "provider failure": {"model": "sim/sim:fault=500"},
     }.items():
         try:
             client.chat.completions.create(messages=[{"role": "user", "content": "hi"}], **arguments)
