@@ -1,8 +1,9 @@
 import type { ProviderType } from '../kernel/provider.ts';
 import { anthropic } from './anthropic/index.ts';
+import { azureOpenAi } from './azure-openai/index.ts';
 import { bedrock } from './bedrock/index.ts';
 import { openai } from './openai/index.ts';
 import { family } from './openai-compatible/family/index.ts';
 
 /** Every dialect that the gateway knows, in the order that lists show them. */
-export const providerTypes: readonly ProviderType[] = [openai, ...family];
+export const providerTypes: readonly ProviderType[] = [openai, anthropic, azureOpenAi, bedrock, ...family];

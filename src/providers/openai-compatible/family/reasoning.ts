@@ -10,6 +10,8 @@ function wanted(request: ChatRequest): boolean | undefined {
   return reasoningEffort === undefined ? undefined : reasoningEffort !== 'none';
 }
 
+const asked = (request: ChatRequest): string => (request.reasoning === undefined ? 'reasoning_effort' : 'reasoning');
+
 function dropFiner(request: ChatRequest, notes: Notes): void {
   if (request.reasoning?.exclude) notes.dropped('reasoning.exclude');
   if (request.reasoning?.summary !== undefined) notes.dropped('reasoning.summary');
@@ -22,7 +24,7 @@ export const thinkingType =
     const enabled = wanted(request);
     if (enabled !== undefined && body['thinking'] === undefined) {
       body['thinking'] = { type: enabled ? 'enabled' : 'disabled' };
-      notes.mapped('reasoning', `thinking ${enabled ? 'enabled' : 'disabled'}`);
+      notes.mapped(asked(request), `thinking ${enabled ? 'enabled' : 'disabled'}`);
     }
     const effort = body['reasoning_effort'] !== undefined;
     if (effort && (!options.effort || request.reasoningEffort === 'none')) body['reasoning_effort'] = undefined;
@@ -35,7 +37,7 @@ export function enableThinking(request: ChatRequest, body: Body, notes: Notes): 
   const enabled = wanted(request);
   if (enabled !== undefined) {
     body['enable_thinking'] ??= enabled;
-    notes.mapped('reasoning', `enable_thinking ${enabled}`);
+    notes.mapped(asked(request), `enable_thinking ${enabled}`);
   }
   if (request.reasoning?.maxTokens) body['thinking_budget'] ??= request.reasoning.maxTokens;
   body['reasoning_effort'] = undefined;
