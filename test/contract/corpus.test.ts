@@ -1,0 +1,127 @@
+import { describe, expect, test } from 'vitest';
+import type { ProviderAdapter } from '../../src/kernel/adapter.ts';
+import { collect } from '../../src/kernel/collect.ts';
+import { Fault, type Blame } from '../../src/kernel/fault.ts';
+import type { ChatChunk, ChatResponse } from '../../src/kernel/messages.ts';
+import type { ProviderType } from '../../src/kernel/provider.ts';
+import { providerTypes } from '../../src/providers/index.ts';
+import { createFramer } from '../../src/upstream/framing/index.ts';
+import { bodyOf, type Case, isStream, readCorpus } from './corpus.ts';
+import { differences } from './differences.ts';
+import { expectedOf, meaningOf } from './oracle.ts';
+
+const folder = process.env['CORPUS_DIR'];
+const cases = folder === undefined ? [] : readCorpus(folder);
+const types = new Map(providerTypes.map((type) => [type.type, type]));
+
+/** Corpus folders whose names are not the provider type's. */
+const typeNames: Readonly<Record<string, string>> = { azure: 'azure-openai', 'vercel-gateway': 'vercel' };
+
+/** The adapter that a case is for; undefined while there is none for its provider or its API. */
+function typeOf(recorded: Case): ProviderType | undefined {
+  const native: Readonly<Record<string, string>> = {
+    'anthropic.messages': 'anthropic',
+    'gemini.generateContent': 'gemini',
+    'bedrock.converse': 'bedrock',
+    'cohere.chat.v2': 'cohere',
+    'ollama.chat': 'ollama',
+  };
+  // What Ollama and the like answer in OpenAI's dialect is read by its adapter.
+  if (recorded.api === 'openai.chat') {
+    const own = types.get(typeNames[recorded.provider] ?? recorded.provider);
+    return recorded.provider === 'ollama' ? types.get('openai-compatible') : own;
+  }
+  const name = native[recorded.api];
+  if (name === undefined) return undefined;
+  return types.get(recorded.provider === 'vertex' ? 'vertex' : name);
+}
+
+const adapterOf = (type: ProviderType): ProviderAdapter =>
+  type.adapter({ name: type.type, basePath: '', headers: {}, options: {} });
+
+function streamed(adapter: ProviderAdapter, body: Uint8Array, cut: number): ChatResponse {
+  const chunks: ChatChunk[] = [];
+  const framer = createFramer(adapter.framing);
+  const decoder = adapter.decoder();
+  const push = (frame: Parameters<typeof decoder.push>[0]) => decoder.push(frame, (chunk) => chunks.push(chunk));
+  for (let at = 0; at < body.length; at += cut) framer.push(body.subarray(at, at + cut), push);
+  framer.end(push);
+  decoder.end((chunk) => chunks.push(chunk));
+  return collect(chunks);
+}
+
+/** SDK error classes by whose doing they are; a class that covers several blames allows each. */
+const classes: Readonly<Record<string, readonly Blame[]>> = {
+  400: ['caller', 'context', 'content', 'credential'],
+  401: ['credential'],
+  402: ['credential'],
+  403: ['credential', 'content', 'target'],
+  404: ['target'],
+  409: ['provider'],
+  413: ['caller', 'context'],
+  422: ['caller', 'context'],
+  429: ['limit', 'credential'],
+};
+
+function caught(action: () => unknown): Fault {
+  try {
+    action();
+  } catch (thrown) {
+    if (thrown instanceof Fault) return thrown;
+    throw thrown;
+  }
+  throw new Error('no fault');
+}
+
+const cuts = [1, 7, 4096] as const;
+
+describe.skipIf(folder === undefined)('recorded answers mean what the providers\' own SDKs make of them', () => {
+  const counts = new Map<string, { cases: number; compared: number }>();
+  for (const recorded of cases) {
+    const count = counts.get(recorded.provider) ?? { cases: 0, compared: 0 };
+    counts.set(recorded.provider, count);
+    count.cases++;
+    const type = typeOf(recorded);
+    if (type === undefined || recorded.oracle.skipped !== undefined) continue;
+    count.compared++;
+    const difference = differences[recorded.name];
+    test(recorded.name, () => {
+      if (recorded.oracle.ok && difference?.fault === undefined) compareAnswer(recorded, adapterOf(type));
+      else compareFault(recorded, adapterOf(type));
+    });
+  }
+
+  test('counts', () => {
+    const lines = [...counts].map(([provider, { cases: all, compared }]) => `${provider.padEnd(16)} ${compared} of ${all}`);
+    console.log(['compared with the SDKs:', ...lines].join('\n'));
+    expect(counts.size).toBeGreaterThan(0);
+  });
+});
+
+function compareAnswer(recorded: Case, adapter: ProviderAdapter): void {
+  const expected = { ...expectedOf(recorded), ...differences[recorded.name]?.expected };
+  const body = bodyOf(recorded);
+  const answers = isStream(recorded) ? cuts.map((cut) => streamed(adapter, body, cut)) : [adapter.decode(body)];
+  for (const answer of answers) {
+    expect(meaningOf(answer)).toEqual(expected);
+    expect(answer).toEqual(answers[0]);
+  }
+}
+
+function compareFault(recorded: Case, adapter: ProviderAdapter): void {
+  const { status, headers } = recorded.response;
+  const body = bodyOf(recorded);
+  const faults =
+    status >= 400
+      ? [adapter.fault({ status, headers, body, now: 0 })]
+      : isStream(recorded)
+        ? cuts.map((cut) => caught(() => streamed(adapter, body, cut)))
+        : [caught(() => adapter.decode(body))];
+  const told = recorded.oracle.sdk_error?.status ?? 0;
+  const allowed = differences[recorded.name]?.fault ?? (told >= 500 ? ['provider'] : (classes[told] ?? []));
+  for (const fault of faults) {
+    if (allowed.length > 0) expect(allowed).toContain(fault.detail.blame);
+    else expect(fault.detail.blame).toBeDefined();
+    expect(fault.message).not.toMatch(/sk-|https?:|org-/);
+  }
+}
