@@ -69,9 +69,14 @@ export function createCallMetrics(metrics: Metrics, labels: Labels): CallMetrics
     if (attempt.usage !== undefined) models(provider, model).add(attempt.usage);
   };
 
+  // A call may turn out to be a stream after it began; it leaves the gauge where it entered.
+  const running = new WeakMap<Call, Cell>();
+
   return {
     begin(call) {
-      metrics.inFlight.cell(labels.method(call.method), call.protocol).value++;
+      const cell = metrics.inFlight.cell(labels.method(call.method), call.protocol);
+      running.set(call, cell);
+      cell.value++;
     },
     end(call, outcome, durationMs, firstTokenMs) {
       const { report, usage, protocol } = call;
@@ -80,7 +85,8 @@ export function createCallMetrics(metrics: Metrics, labels: Labels): CallMetrics
       const provider = asked ? labels.provider(report.provider) : none;
       const model = asked ? labels.model(report.provider, report.model) : labels.requested(call.requestedModel);
 
-      metrics.inFlight.cell(method, protocol).value--;
+      const cell = running.get(call);
+      if (cell !== undefined) cell.value--;
       metrics.requests.cell(method, protocol, provider, model, outcome).value++;
       durations(method, provider, model).observe(durationMs / 1000);
       if (firstTokenMs !== undefined) firstTokens(provider, model).observe(firstTokenMs / 1000);

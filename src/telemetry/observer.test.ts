@@ -277,6 +277,16 @@ describe('the metrics of calls', () => {
     }
   });
 
+  test('let a call leave the gauge where it entered, whatever its method turned out to be', async () => {
+    const { observer, scrape } = observed();
+    const call = open();
+    observer.begin(call);
+    call.method = '/llmbridge.v1.ChatService/StreamChatCompletion';
+    observer.end(call, undefined);
+    const lines = (await scrape()).split('\n').filter((line) => line.startsWith('llmbridge_requests_in_flight{'));
+    expect(lines.map((line) => line.split(' ').at(-1))).toEqual(['0']);
+  });
+
   test('count the tokens of each attempt once, and none of a cached answer', async () => {
     const { observer, scrape } = observed();
     const retried = answered(open());

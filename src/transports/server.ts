@@ -6,6 +6,7 @@ import { createConnectLane, type Mount, pathOf } from './connect/lane.ts';
 import { reflectionMount, reflectionPaths } from './connect/reflection.ts';
 import { createCors } from './cors.ts';
 import { createHealth } from './health.ts';
+import { createHttpSurface } from './http/surface.ts';
 import { createListener, type RequestHandler } from './listener.ts';
 import type { ServerOptions, ServerParts } from './parts.ts';
 
@@ -44,7 +45,7 @@ export async function createServer(
     calls,
   });
   const cors = createCors(options.cors);
-  const surface = notFound;
+  const surface = createHttpSurface(parts, options, calls);
   let retired = false;
 
   const request: RequestHandler = (req, res) => {
@@ -101,8 +102,3 @@ export async function createServer(
 
 /** Calls that never end by themselves; nobody waits for them. */
 const endless: ReadonlySet<string> = new Set([pathOf(Health.method.watch), ...reflectionPaths]);
-
-const notFound: RequestHandler = (_req, res) => {
-  res.writeHead(404, { 'content-type': 'application/json' });
-  res.end('{"error":{"message":"unknown URL","type":"invalid_request_error","param":null,"code":"unknown_url"}}');
-};
