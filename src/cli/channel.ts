@@ -46,13 +46,12 @@ export function metadataOf(headers: readonly string[]): Metadata {
 
 /** A failed call for people: the code's name, the gateway's reason and its text. */
 export function describeError(error: ServiceError): string {
-  const reasons = error.metadata?.get('grpc-status-details-bin').flatMap((bytes) =>
-    Status.decode(bytes as Buffer)
-      .details.filter((detail) => detail.typeUrl.endsWith('/google.rpc.ErrorInfo'))
-      .map((detail) => ErrorInfo.decode(detail.value).reason),
-  );
-  const reason = reasons?.[0] === undefined ? '' : ` ${reasons[0]}`;
-  return `${status[error.code] ?? error.code}${reason}: ${error.details}`;
+  const [bytes] = error.metadata?.get('grpc-status-details-bin') ?? [];
+  const rich = bytes instanceof Buffer ? Status.decode(bytes) : undefined;
+  const info = rich?.details.find(({ typeUrl }) => typeUrl.endsWith('/google.rpc.ErrorInfo'));
+  const reason = info === undefined ? '' : ` ${ErrorInfo.decode(info.value).reason}`;
+  // grpc-js leaves some escapes of the header's text in place; the details carry it as it is.
+  return `${status[error.code] ?? error.code}${reason}: ${rich?.message || error.details}`;
 }
 
 /** The exit code that tells a script what went wrong. */

@@ -1,8 +1,10 @@
 import { createGateway, type Gateway } from '../app.ts';
-import { type ChosenConfig, chooseConfig } from '../config/choose.ts';
+import { chooseConfig } from '../config/choose.ts';
 import { readEnvironment } from '../config/environment.ts';
 import { providerTypes } from '../providers/index.ts';
 import { parse } from './arguments.ts';
+import { portProblem } from './port-problem.ts';
+import { stopSignal } from './stop-signal.ts';
 import { Exit, type Verb } from './verb.ts';
 
 const usage = `llm-bridge [serve] [--config FILE]
@@ -16,35 +18,6 @@ configs/demo.yaml, whose answers are simulated.
 /** Grace for what should have ended with the drain before the process ends regardless. */
 const lingerMs = 1_000;
 
-/** Why the port can't be had, for people; undefined for any other error. */
-function portProblem(error: unknown, { config: { server } }: ChosenConfig): string | undefined {
-  const address = `${server.host}:${server.port}`;
-  switch ((error as NodeJS.ErrnoException).code) {
-    case 'EADDRINUSE':
-      return `${address} is in use by another process; server.port (LLMBRIDGE_SERVER__PORT) takes another one`;
-    case 'EACCES':
-      return `${address} needs rights that this user lacks; ports from 1024 on are free to all`;
-    case 'EADDRNOTAVAIL':
-    case 'ENOTFOUND':
-      return `${server.host} is no address of this machine; see server.host`;
-    default:
-      return undefined;
-  }
-}
-
-/** Resolves with the name of the first signal to stop; the second ends the process. */
-function stopSignal(): Promise<NodeJS.Signals> {
-  return new Promise((resolve) => {
-    let signalled = false;
-    const onSignal = (signal: NodeJS.Signals) => {
-      if (signalled) process.exit(Exit.FAILED);
-      signalled = true;
-      resolve(signal);
-    };
-    process.on('SIGTERM', onSignal).on('SIGINT', onSignal);
-  });
-}
-
 export const serve: Verb = {
   usage,
   async run(args) {
@@ -55,7 +28,8 @@ export const serve: Verb = {
     try {
       gateway = await createGateway(chosen.config);
     } catch (error) {
-      const problem = portProblem(error, chosen);
+      const { host, port } = chosen.config.server;
+      const problem = portProblem(error, host, port, 'server.port (LLMBRIDGE_SERVER__PORT)');
       if (problem === undefined) throw error;
       process.stderr.write(`llm-bridge: ${problem}\n`);
       return Exit.FAILED;

@@ -1,26 +1,21 @@
 import { failoverProfiles } from '../simulator/failover-models.ts';
-import { createSimulatorServer } from '../simulator/server.ts';
+import { createSimulatorServer, type SimulatorServer } from '../simulator/server.ts';
 import { parse, wholeNumber } from './arguments.ts';
-import { Exit, type Verb } from './verb.ts';
+import { portProblem } from './port-problem.ts';
+import { stopSignal } from './stop-signal.ts';
+import { Exit, UsageError, type Verb } from './verb.ts';
 
 const usage = `llm-bridge simulate [options]
 
-Serves simulated models over HTTP as OpenAI's API: POST /v1/chat/completions, GET /v1/models, GET /health.
-A caller asks for latency, length or faults by the model's name: "sim:ttft=1s,tps=50,fault=429". docs/simulator.md lists
-what there is. GET /ledger tells what was asked, POST /reset forgets it.
+Serves simulated models over HTTP in OpenAI's dialect until SIGTERM or SIGINT; any key is accepted.
+Knobs follow the model's name: sim:ttft=1s,tps=50,tokens=200,fault=429,cut=10,stall=5.
+GET /ledger lists the requests that came, POST /reset forgets them.
 
-      --host HOST           the address to listen on (127.0.0.1)
-  -p, --port PORT           the port; 0 for any free one (8090)
-  -m, --model NAME          a further model that answers as sim does; may be given more than once
-      --any-model           answer under every name
-      --fast                shorten the delays of the failover models`;
-
-/** Resolves when the process is told to stop. */
-const stopped = () =>
-  new Promise<void>((resolve) => {
-    process.once('SIGINT', () => resolve());
-    process.once('SIGTERM', () => resolve());
-  });
+      --host HOST     the address to listen on (127.0.0.1)
+  -p, --port PORT     the port (8090); 0 takes a free one
+  -m, --model NAME    another model that answers as sim does; may be repeated
+      --any           every model answers as sim does
+      --fast          scale the failover models' times down, for tests`;
 
 export const simulate: Verb = {
   usage,
@@ -31,19 +26,30 @@ export const simulate: Verb = {
         host: { type: 'string' },
         port: { type: 'string', short: 'p' },
         model: { type: 'string', short: 'm', multiple: true },
-        'any-model': { type: 'boolean' },
+        any: { type: 'boolean' },
         fast: { type: 'boolean' },
       },
     });
     const host = values.host ?? '127.0.0.1';
-    const server = await createSimulatorServer({
-      host,
-      port: wholeNumber('port', values.port) ?? 8090,
-      models: values['any-model'] ? 'any' : (values.model ?? []),
-      failover: failoverProfiles[values.fast ? 'fast' : 'full'],
-    });
-    process.stdout.write(`simulated models on http://${host.includes(':') ? `[${host}]` : host}:${server.port}/v1\n`);
-    await stopped();
+    const port = wholeNumber('port', values.port) ?? 8090;
+    if (port > 65_535) throw new UsageError('--port must be at most 65535');
+    const stopped = stopSignal();
+    let server: SimulatorServer;
+    try {
+      server = await createSimulatorServer({
+        host,
+        port,
+        models: values.any === true ? 'any' : (values.model ?? []),
+        failover: values.fast === true ? failoverProfiles.fast : failoverProfiles.full,
+      });
+    } catch (error) {
+      const problem = portProblem(error, host, port, '--port');
+      if (problem === undefined) throw error;
+      process.stderr.write(`llm-bridge: ${problem}\n`);
+      return Exit.FAILED;
+    }
+    process.stdout.write(`simulator: http://${host.includes(':') ? `[${host}]` : host}:${server.port}/v1\n`);
+    await stopped;
     await server.close();
     return Exit.OK;
   },
