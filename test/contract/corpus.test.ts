@@ -1,7 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ProviderAdapter } from '../../src/kernel/adapter.ts';
 import { collect } from '../../src/kernel/collect.ts';
-import { Fault, type Blame } from '../../src/kernel/fault.ts';
+import { type Blame, Fault } from '../../src/kernel/fault.ts';
 import type { ChatChunk, ChatResponse } from '../../src/kernel/messages.ts';
 import type { ProviderType } from '../../src/kernel/provider.ts';
 import { providerTypes } from '../../src/providers/index.ts';
@@ -75,7 +75,7 @@ function caught(action: () => unknown): Fault {
 
 const cuts = [1, 7, 4096] as const;
 
-describe.skipIf(folder === undefined)('recorded answers mean what the providers\' own SDKs make of them', () => {
+describe.skipIf(folder === undefined)("recorded answers mean what the providers' own SDKs make of them", () => {
   const counts = new Map<string, { cases: number; compared: number }>();
   for (const recorded of cases) {
     const count = counts.get(recorded.provider) ?? { cases: 0, compared: 0 };
@@ -92,7 +92,9 @@ describe.skipIf(folder === undefined)('recorded answers mean what the providers\
   }
 
   test('counts', () => {
-    const lines = [...counts].map(([provider, { cases: all, compared }]) => `${provider.padEnd(16)} ${compared} of ${all}`);
+    const lines = [...counts].map(
+      ([provider, { cases: all, compared }]) => `${provider.padEnd(16)} ${compared} of ${all}`,
+    );
     console.log(['compared with the SDKs:', ...lines].join('\n'));
     expect(counts.size).toBeGreaterThan(0);
   });

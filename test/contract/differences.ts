@@ -11,6 +11,30 @@ export interface Difference {
 }
 
 export const differences: Readonly<Record<string, Difference>> = {
+  'anthropic/refusal_stream--messages--18b1cacc': {
+    why: "the SDK leaves the refusal's explanation in stop_details",
+    expected: {
+      refusal:
+        "This request triggered restrictions on violative cyber content and was blocked under Anthropic's Usage Policy.",
+    },
+  },
+  'bedrock/tool_call--converse--b9ca7857': {
+    why: 'a tool that the provider ran itself, its result included: nothing for the caller to do',
+    expected: { toolCalls: [], finish: 'stop' },
+  },
+  'bedrock/tool_call_stream--converse--bbfe368e': {
+    why: 'a tool that the provider ran itself, its result included: nothing for the caller to do',
+    expected: { toolCalls: [], finish: 'stop' },
+  },
+  'cerebras/tool_call_stream--chat--3cab659f': {
+    why: 'several answers recorded as one: the SDK glues two calls with their own ids into one with broken arguments',
+    expected: {
+      toolCalls: [
+        { id: 'bbd2b9d98', name: 'nonUsefulTool', arguments: {} },
+        { id: 'e0ecf32e0', name: 'nonUsefulTool', arguments: {} },
+      ],
+    },
+  },
   'azure/refusal--chat--c3dde4c1': {
     why: 'an error object with status 200: the SDK hands it on as an empty answer',
     fault: ['content'],

@@ -67,6 +67,7 @@ function parsed(json: string): unknown {
 const finishWords: Readonly<Record<string, string>> = {
   stop: 'stop',
   end_turn: 'stop',
+  eos: 'stop',
   stop_sequence: 'stop',
   pause_turn: 'stop',
   complete: 'stop',

@@ -74,6 +74,7 @@ export class ChoiceReader {
       delta.role = Role.ASSISTANT;
     }
     const details = isObject(message) ? message['reasoning_details'] : undefined;
+    let detailed = false;
     for (const detail of list(details)) {
       if (!isObject(detail)) continue;
       if (delta.reasoningContent !== '' || delta.parts.length > 0) {
@@ -82,10 +83,11 @@ export class ChoiceReader {
       }
       this.#reasoning ??= new ReasoningReader(this.#positions, this.#type, this.#quirks.cumulativeReasoning ?? false);
       this.#reasoning.read(detail, delta);
+      detailed ||= delta.reasoningContent !== '' || this.#quirks.cumulativeReasoning === true;
     }
     const choice = newChunkChoice(this.index, delta);
     into.push(choice);
-    if (isObject(message)) this.#readMessage(message, delta, json, [...path, key]);
+    if (isObject(message)) this.#readMessage(message, delta, detailed, json, [...path, key]);
     const finish = raw['finish_reason'];
     if (typeof finish === 'string' && finish !== '') {
       this.ended = true;
@@ -103,8 +105,15 @@ export class ChoiceReader {
     this.#readUnknown(raw, message, choice, foreignLogprobs, json, path, key);
   }
 
-  #readMessage(message: JsonObject, delta: Delta, json: string, path: readonly (string | number)[]): void {
-    if (delta.reasoningContent === '') {
+  #readMessage(
+    message: JsonObject,
+    delta: Delta,
+    detailed: boolean,
+    json: string,
+    path: readonly (string | number)[],
+  ): void {
+    // Beside details, which say it in full, the plain text only repeats them.
+    if (!detailed) {
       delta.reasoningContent = text(message['reasoning_content']) || text(message['reasoning']);
     }
     if (delta.reasoningContent !== '') this.#positions.reasoning();
