@@ -113,10 +113,11 @@ function createHttp1(options: ListenerOptions, request: RequestHandler): http.Se
   const h1 = http.createServer(
     {
       maxHeaderSize: options.maxHeaderBytes,
-      headersTimeout: options.headersTimeoutMs,
+      // Node refuses to start with a longer one than the request's.
+      headersTimeout: Math.min(options.headersTimeoutMs, options.requestTimeoutMs),
       requestTimeout: options.requestTimeoutMs,
       keepAliveTimeout: options.keepAliveTimeoutMs,
-      connectionsCheckingInterval: Math.max(20, Math.min(5_000, options.headersTimeoutMs / 4)),
+      connectionsCheckingInterval: Math.max(20, Math.min(5_000, Math.ceil(options.headersTimeoutMs / 4))),
     },
     request,
   );

@@ -1,35 +1,29 @@
 import { spawn } from 'node:child_process';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { toolPath, toolsRequired } from './tools.ts';
+import { part, suite } from '../support/parts.ts';
 
-const binary = toolPath('CONFORMANCE_BIN', 'connectconformance');
+/** Another build of the suite than the one that is installed. */
+const given = process.env['CONFORMANCE_BIN'];
 
-it.runIf(binary !== undefined || toolsRequired)(
-  'serves every case of the Connect conformance suite',
-  async () => {
-    if (binary === undefined) throw new Error('connectconformance is neither in CONFORMANCE_BIN nor on PATH');
-    const { code, output } = await run(binary);
+suite('the Connect conformance suite', given ? ['go'] : ['connectconformance', 'go'], () => {
+  it('passes whole', { timeout: 600_000 }, async () => {
+    const { code, output } = await run(given ?? part('connectconformance'));
     const failed = output.split('\n').filter((line) => line.startsWith('FAILED'));
     expect(failed).toEqual([]);
     expect(code, output.slice(-2000)).toBe(0);
     const [, passed = '0'] = /(\d+) passed, 0 failed/.exec(output) ?? [];
     // Fewer would mean that the configuration no longer asks for what it did.
     expect(Number(passed)).toBeGreaterThanOrEqual(5_286);
-  },
-  600_000,
-);
-
-it.skipIf(binary !== undefined || toolsRequired)('needs connectconformance (CONFORMANCE_BIN or PATH)', ({ skip }) => {
-  skip('connectconformance is not installed: go install connectrpc.com/conformance/cmd/connectconformance@v1.0.7');
+  });
 });
 
 /** The suite's exit code and what it printed. Its `-v` keeps a hang from being silent. */
-function run(suite: string): Promise<{ code: number | null; output: string }> {
+function run(binary: string): Promise<{ code: number | null; output: string }> {
   const folder = import.meta.dirname;
   const server = [process.execPath, join(folder, 'server.ts')];
   const child = spawn(
-    suite,
+    binary,
     ['--conf', join(folder, 'config.yaml'), '--mode', 'server', '--max-servers', '2', '-v', '--', ...server],
     { stdio: ['ignore', 'pipe', 'pipe'] },
   );

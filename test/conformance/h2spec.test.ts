@@ -3,42 +3,21 @@ import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { expect, it } from 'vitest';
-import { systemClock } from '../../src/kernel/clock.ts';
-import { Readiness } from '../../src/kernel/readiness.ts';
-import { defaultServerOptions } from '../../src/transports/parts.ts';
-import { createServer } from '../../src/transports/server.ts';
+import { part, suite } from '../support/parts.ts';
+import { openPort } from '../support/port.ts';
 import { knownFailures } from './h2spec-known.ts';
-import { toolPath, toolsRequired } from './tools.ts';
 
-const binary = toolPath('H2SPEC_BIN', 'h2spec');
-
-it.runIf(binary !== undefined || toolsRequired)(
-  'fails no case of h2spec but the known ones',
-  async () => {
-    if (binary === undefined) throw new Error('h2spec is neither in H2SPEC_BIN nor on PATH');
-    const server = await createServer(
-      {
-        rpcs: [],
-        gate: { authenticate() {} },
-        observer: { begin() {}, end() {} },
-        clock: systemClock,
-        readiness: new Readiness([]),
-      },
-      { ...defaultServerOptions, port: 0 },
-    );
+suite('h2spec', process.env['H2SPEC_BIN'] ? [] : ['h2spec'], () => {
+  it('fails in the known cases only', { timeout: 300_000 }, async () => {
+    const { server, port } = await openPort([]);
     try {
-      const { passed, failed } = await run(binary, server.port);
+      const { passed, failed } = await run(process.env['H2SPEC_BIN'] ?? part('h2spec'), port);
       expect(failed.filter((name) => !(name in knownFailures))).toEqual([]);
       expect(passed.length).toBeGreaterThanOrEqual(134);
     } finally {
       await server.close();
     }
-  },
-  300_000,
-);
-
-it.skipIf(binary !== undefined || toolsRequired)('needs h2spec (H2SPEC_BIN or PATH)', ({ skip }) => {
-  skip('h2spec is not installed: go install github.com/summerwind/h2spec/cmd/h2spec@latest');
+  });
 });
 
 async function run(h2spec: string, port: number): Promise<{ passed: string[]; failed: string[] }> {
