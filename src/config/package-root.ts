@@ -1,12 +1,15 @@
 import { existsSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
-/** The directory of package.json: sources and compiled files stand at different depths below it. */
+/**
+ * The directory that the program was installed to, known by its `configs`: sources and compiled files stand at
+ * different depths below it, and a copy of package.json is among the compiled ones.
+ */
 export function packageRoot(): string {
   let directory = import.meta.dirname;
-  while (!existsSync(join(directory, 'package.json'))) {
+  while (!existsSync(join(directory, 'configs', 'demo.yaml'))) {
     const parent = dirname(directory);
-    if (parent === directory) throw new Error('no package.json above the program');
+    if (parent === directory) throw new Error('no configs/demo.yaml above the program');
     directory = parent;
   }
   return directory;
