@@ -33,7 +33,9 @@ export interface Answer {
 const TOKENS_PER_MESSAGE = 4;
 const TOKENS_PER_ATTACHMENT = 85;
 
-const efforts: Readonly<Record<string, number>> = { minimal: 4, low: 8, medium: 16, high: 32, xhigh: 64 };
+const efforts: ReadonlyMap<string, number> = new Map(
+  Object.entries({ minimal: 4, low: 8, medium: 16, high: 32, xhigh: 64 }),
+);
 
 /** What the model is said to have read: the words of each message, four more for each, and 85 for each attachment. */
 export function promptTokens(query: Query): number {
@@ -64,7 +66,7 @@ function plainText(query: Query, knobs: Knobs, seed: number, index: number): str
 }
 
 function choiceOf(query: Query, knobs: Knobs, seed: number, index: number): SimulatedChoice {
-  const reasoning = reasoningPieces(knobs.reasoning ?? efforts[query.effort ?? ''] ?? 0);
+  const reasoning = reasoningPieces(knobs.reasoning ?? efforts.get(query.effort ?? '') ?? 0);
   const limit = query.maxTokens ?? Number.POSITIVE_INFINITY;
   const left = Math.max(0, limit - reasoning.length);
   const calls = callsOf(query, knobs.call, randomOf(seed, index));

@@ -42,26 +42,28 @@ const cut = () => 'cut=40';
 const overloaded = () => 'fault=503';
 
 /** After the public failoverbench scenarios: two healthy models and the faulty ones, by name. */
-export const failoverModels: Readonly<Record<string, FailoverModel>> = {
-  'fb-ok': { knobs: healthy },
-  'fb-ok-noprefill': { knobs: healthy, noPrefill: true },
-  'fb-s01-429-retry-after': { knobs: () => 'fault=429,retry_after=2', once: true },
-  'fb-s02-429-persistent': { knobs: () => 'fault=429' },
-  'fb-s03-500-then-200': { knobs: () => 'fault=500', once: true },
-  'fb-s04-503-persistent': { knobs: overloaded },
-  'fb-s05-reset': { knobs: () => 'fault=reset', once: true },
-  'fb-s06-no-response': { knobs: (timings) => `fault=silent,stall_for=${timings.silence}` },
-  'fb-s07-slow-ttft': { knobs: (timings) => `ttft=${timings.slow}` },
-  'fb-s08-stream-cut': { knobs: cut },
-  'fb-s09-stream-stall': { knobs: (timings) => `stall=20,stall_for=${timings.stall},cut=20` },
-  'fb-s10-malformed-chunk': { knobs: () => 'malformed=10' },
-  'fb-s11-no-done': { knobs: () => 'no_done' },
-  'fb-s12-context-length': { knobs: () => 'fault=context' },
-  'fb-s13-content-filter': { knobs: () => 'fault=content' },
-  'fb-s14-stream-cut': { knobs: cut },
-  'fb-s15-flap': { knobs: overloaded, until: (timings) => timings.outage },
-  'fb-s16-503-persistent': { knobs: overloaded },
-};
+export const failoverModels: ReadonlyMap<string, FailoverModel> = new Map(
+  Object.entries<FailoverModel>({
+    'fb-ok': { knobs: healthy },
+    'fb-ok-noprefill': { knobs: healthy, noPrefill: true },
+    'fb-s01-429-retry-after': { knobs: () => 'fault=429,retry_after=2', once: true },
+    'fb-s02-429-persistent': { knobs: () => 'fault=429' },
+    'fb-s03-500-then-200': { knobs: () => 'fault=500', once: true },
+    'fb-s04-503-persistent': { knobs: overloaded },
+    'fb-s05-reset': { knobs: () => 'fault=reset', once: true },
+    'fb-s06-no-response': { knobs: (timings) => `fault=silent,stall_for=${timings.silence}` },
+    'fb-s07-slow-ttft': { knobs: (timings) => `ttft=${timings.slow}` },
+    'fb-s08-stream-cut': { knobs: cut },
+    'fb-s09-stream-stall': { knobs: (timings) => `stall=20,stall_for=${timings.stall},cut=20` },
+    'fb-s10-malformed-chunk': { knobs: () => 'malformed=10' },
+    'fb-s11-no-done': { knobs: () => 'no_done' },
+    'fb-s12-context-length': { knobs: () => 'fault=context' },
+    'fb-s13-content-filter': { knobs: () => 'fault=content' },
+    'fb-s14-stream-cut': { knobs: cut },
+    'fb-s15-flap': { knobs: overloaded, until: (timings) => timings.outage },
+    'fb-s16-503-persistent': { knobs: overloaded },
+  }),
+);
 
 /**
  * The knobs of an attempt at a failover model.

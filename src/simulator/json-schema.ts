@@ -10,33 +10,37 @@ const OPTIONAL_DEPTH = 3;
 /** Beyond this depth nothing is: the schema can't be satisfied by a finite value. */
 const LAST_DEPTH = 24;
 
-const formats: Readonly<Record<string, string>> = {
-  'date-time': '2026-01-02T03:04:05Z',
-  date: '2026-01-02',
-  time: '03:04:05Z',
-  duration: 'PT1H',
-  email: 'someone@example.com',
-  hostname: 'example.com',
-  ipv4: '192.0.2.1',
-  ipv6: '2001:db8::1',
-  uri: 'https://example.com/',
-  uuid: '123e4567-e89b-42d3-a456-426614174000',
-};
+const formats: ReadonlyMap<unknown, string> = new Map(
+  Object.entries({
+    'date-time': '2026-01-02T03:04:05Z',
+    date: '2026-01-02',
+    time: '03:04:05Z',
+    duration: 'PT1H',
+    email: 'someone@example.com',
+    hostname: 'example.com',
+    ipv4: '192.0.2.1',
+    ipv6: '2001:db8::1',
+    uri: 'https://example.com/',
+    uuid: '123e4567-e89b-42d3-a456-426614174000',
+  }),
+);
 
 /** Values that read well under common names. */
-const likely: Readonly<Record<string, string>> = {
-  city: 'Paris',
-  location: 'Paris, France',
-  country: 'France',
-  name: 'Ada',
-  email: 'ada@example.com',
-  url: 'https://example.com/',
-  date: '2026-01-02',
-  language: 'en',
-  currency: 'EUR',
-  unit: 'celsius',
-  timezone: 'Europe/Paris',
-};
+const likely: ReadonlyMap<string, string> = new Map(
+  Object.entries({
+    city: 'Paris',
+    location: 'Paris, France',
+    country: 'France',
+    name: 'Ada',
+    email: 'ada@example.com',
+    url: 'https://example.com/',
+    date: '2026-01-02',
+    language: 'en',
+    currency: 'EUR',
+    unit: 'celsius',
+    timezone: 'Europe/Paris',
+  }),
+);
 
 const isObject = (value: unknown): value is SchemaObject =>
   value !== null && typeof value === 'object' && !Array.isArray(value);
@@ -203,11 +207,11 @@ class Writer {
   #string(schema: SchemaObject, name: string): string {
     const { pattern, format } = schema;
     if (typeof pattern === 'string') return sampleOf(pattern, this.#random);
-    const known = typeof format === 'string' ? formats[format] : undefined;
+    const known = formats.get(format);
     if (known !== undefined) return known;
     const least = numberOr(schema['minLength'], 0);
     const most = numberOr(schema['maxLength'], Number.POSITIVE_INFINITY);
-    const text = likely[name.toLowerCase()] ?? (name === '' ? 'simulated' : `simulated ${name}`);
+    const text = likely.get(name.toLowerCase()) ?? (name === '' ? 'simulated' : `simulated ${name}`);
     return [...text.padEnd(Math.min(least, 10_000), '.')].slice(0, most).join('');
   }
 }

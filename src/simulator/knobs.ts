@@ -17,16 +17,18 @@ export type FaultKind =
   /** 429 `insufficient_quota`. */
   | 'quota';
 
-const faultKinds: Readonly<Record<string, FaultKind>> = {
-  reset: 'reset',
-  silent: 'silent',
-  timeout: 'silent',
-  connect: 'connect',
-  malformed: 'malformed',
-  context: 'context',
-  content: 'content',
-  quota: 'quota',
-};
+const faultKinds: ReadonlyMap<unknown, FaultKind> = new Map(
+  Object.entries<FaultKind>({
+    reset: 'reset',
+    silent: 'silent',
+    timeout: 'silent',
+    connect: 'connect',
+    malformed: 'malformed',
+    context: 'context',
+    content: 'content',
+    quota: 'quota',
+  }),
+);
 
 /** How a simulated model behaves. Counts are of chunks that carry text, reasoning or tool arguments. */
 export interface Knobs {
@@ -104,7 +106,7 @@ function flag(value: unknown): boolean | undefined {
 function fault(value: unknown): number | FaultKind | undefined {
   const status = count(value);
   if (status !== undefined) return status >= 400 && status <= 599 ? status : undefined;
-  return typeof value === 'string' ? faultKinds[value] : undefined;
+  return faultKinds.get(value);
 }
 
 const integer: Parse = (value) => {

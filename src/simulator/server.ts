@@ -35,7 +35,10 @@ const stageOf = (response: http.ServerResponse, entry: LedgerEntry, onFull: () =
   },
   data(bytes) {
     entry.chunks++;
-    if (!response.write(bytes)) onFull();
+    const roomLeft = response.write(bytes);
+    // node:http gathers the writes of a turn in one HTTP chunk; here each has one of its own, also before a cut.
+    response.uncork();
+    if (!roomLeft) onFull();
   },
   end() {
     entry.outcome = 'whole';

@@ -95,7 +95,7 @@ export class Simulator {
       model = parsed.name;
       attempt = (this.#attempts.get(model) ?? 0) + 1;
       if (this.#attempts.size < MOST_REMEMBERED || attempt > 1) this.#attempts.set(model, attempt);
-      const failover = failoverModels[model];
+      const failover = failoverModels.get(model);
       if (failover !== undefined) {
         const text = failoverKnobs(failover, attempt, this.elapsed, this.#timings);
         return this.#failover(dialect, parsed, attempt, readKnobs(text, {}), failover.noPrefill === true);
@@ -174,7 +174,7 @@ export class Simulator {
   }
 
   #models(id: string | undefined): Script {
-    const all = [...this.#names, ...Object.keys(failoverModels)].map((name) => ({
+    const all = [...this.#names, ...failoverModels.keys()].map((name) => ({
       id: name,
       object: 'model',
       created: 0,
