@@ -12,9 +12,13 @@ const stringHeader = (name: string, value: string): Buffer => {
   return Buffer.concat([Buffer.from([name.length]), Buffer.from(name), Buffer.from([7]), size, Buffer.from(value)]);
 };
 
-/** One message of AWS's event stream, with string headers. */
-export function awsMessage(headers: Readonly<Record<string, string>>, payload: string): Buffer {
-  const head = Buffer.concat(Object.entries(headers).map(([name, value]) => stringHeader(name, value)));
+/** One message of AWS's event stream, with string headers, and `raw` ones before them. */
+export function awsMessage(
+  headers: Readonly<Record<string, string>>,
+  payload: string,
+  raw: Buffer = Buffer.alloc(0),
+): Buffer {
+  const head = Buffer.concat([raw, ...Object.entries(headers).map(([name, value]) => stringHeader(name, value))]);
   const body = Buffer.from(payload);
   const lengths = Buffer.alloc(8);
   lengths.writeUInt32BE(16 + head.length + body.length, 0);
