@@ -17,9 +17,10 @@ export interface Server {
   readonly inFlight: number;
   /**
    * Goes down without losing a call: not ready at once, no new connections, GOAWAY; open calls finish; what is left
-   * after `drainTimeoutMs` is cancelled with SHUTTING_DOWN, told so, and closed.
+   * after `drainTimeoutMs` is cancelled with SHUTTING_DOWN, told so, and closed. Resolves
+   * with the number of those.
    */
-  drain(): Promise<void>;
+  drain(): Promise<number>;
   /** Goes down now. */
   close(): Promise<void>;
 }
@@ -87,10 +88,12 @@ export async function createServer(
       stop();
       calls.cancelAll(new Fault('SHUTTING_DOWN', 'the server is shutting down'), (call) => endless.has(call.method));
       await farewell(calls.idle(), options.drainTimeoutMs);
-      if (calls.inFlight > 0) await cancelRest();
+      const cut = calls.inFlight;
+      if (cut > 0) await cancelRest();
       // What was written last is on its way: connections close by themselves once it is delivered.
       await farewell(listener.closed, farewellMs);
       await listener.destroy();
+      return cut;
     },
     async close() {
       stop();
