@@ -35,7 +35,7 @@ async function ask(port: number, stream: boolean, question: Question): Promise<A
   const { stdout, code, stderr } = await run(part('curl'), args, { input: JSON.stringify(request) });
   if (code !== 0) throw new Error(`curl exited ${code}: ${stderr}`);
   const answer = new Gathered();
-  if (!stream) return take(answer, JSON.parse(stdout) as Body) ?? answer;
+  if (!stream || stdout.startsWith('{')) return take(answer, JSON.parse(stdout) as Body) ?? answer;
 
   const events = stdout.split('\n\n').filter((event) => event.startsWith('data: '));
   for (const event of events) {

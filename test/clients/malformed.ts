@@ -1,5 +1,5 @@
-import { once } from 'node:events';
-import { request as httpRequest, type IncomingHttpHeaders } from 'node:http';
+import { type EventEmitter, once } from 'node:events';
+import { request as httpRequest, type IncomingHttpHeaders, type IncomingMessage } from 'node:http';
 import { type ClientHttp2Session, connect as http2Connect } from 'node:http2';
 import { connect as tcpConnect } from 'node:net';
 import type { Random } from '../support/random.ts';
@@ -20,16 +20,31 @@ interface Reply {
   readonly body: Buffer;
 }
 
+/** Resolves when it is closed, after an error too; rejects after ten seconds. */
+function closed(emitter: EventEmitter): Promise<void> {
+  return new Promise((resolve, reject) => {
+    const timer = setTimeout(() => reject(new Error('not closed after ten seconds')), 10_000);
+    emitter.once('close', () => {
+      clearTimeout(timer);
+      resolve();
+    });
+  });
+}
+
 /** One HTTP/1.1 exchange on a connection of its own. */
 async function exchange(port: number, path: string, headers: Record<string, string>, body: Uint8Array): Promise<Reply> {
   const request = httpRequest({ port, host: '127.0.0.1', path, method: 'POST', headers, agent: false });
-  // A server may refuse a body before it has all come; what counts is the reply.
-  request.on('error', () => {});
   request.end(body);
-  const [response] = await once(request, 'response', { signal: AbortSignal.timeout(10_000) });
-  const chunks: Buffer[] = [];
-  for await (const chunk of response) chunks.push(chunk as Buffer);
-  return { status: response.statusCode, headers: response.headers, body: Buffer.concat(chunks) };
+  try {
+    const [response] = (await once(request, 'response', { signal: AbortSignal.timeout(10_000) })) as [IncomingMessage];
+    // A server may refuse a body before it has all come; what counts is the reply.
+    request.on('error', () => {});
+    const chunks: Buffer[] = [];
+    for await (const chunk of response) chunks.push(chunk as Buffer);
+    return { status: response.statusCode ?? 0, headers: response.headers, body: Buffer.concat(chunks) };
+  } catch (error) {
+    return { status: 0, headers: {}, body: Buffer.from(String(error)) };
+  }
 }
 
 const parsed = (body: Buffer): Record<string, unknown> | undefined => {
@@ -60,17 +75,27 @@ async function overJson(port: number, bad: BadBody): Promise<Outcome> {
 const connectCodes = new Set(['invalid_argument', 'resource_exhausted', 'out_of_range', 'unimplemented']);
 const grpcCodes = new Set(['3', '8', '11', '12']);
 
+/** gRPC's compression document asks for INTERNAL where a message is marked compressed without saying how. */
+const internalByRule = ({ kind }: BadBody) => kind === 'compressed without encoding';
+
+const connectError = (bad: BadBody, code: unknown) =>
+  typeof code === 'string' && (connectCodes.has(code) || (internalByRule(bad) && code === 'internal'))
+    ? code
+    : undefined;
+
+const grpcError = (bad: BadBody, status: string | undefined) =>
+  status !== undefined && (grpcCodes.has(status) || (internalByRule(bad) && status === '13')) ? status : undefined;
+
 const mediaTypeRefused = (reply: Reply) => (reply.status === 415 ? '415' : undefined);
 
 async function overConnect(port: number, bad: BadBody): Promise<Outcome> {
   const headers = { 'content-type': 'application/json', 'connect-protocol-version': '1', ...bad.headers };
   const reply = await exchange(port, '/llmbridge.v1.ChatService/ChatCompletion', headers, bad.bytes);
   const code = parsed(reply.body)?.['code'];
-  const typed = reply.status >= 400 && typeof code === 'string' && connectCodes.has(code);
   return {
     surface: 'Connect',
     kind: bad.kind,
-    error: typed ? code : mediaTypeRefused(reply),
+    error: (reply.status >= 400 ? connectError(bad, code) : undefined) ?? mediaTypeRefused(reply),
     reply: described(reply),
   };
 }
@@ -91,7 +116,7 @@ async function overConnectStream(port: number, bad: BadBody): Promise<Outcome> {
   return {
     surface: 'Connect stream',
     kind: bad.kind,
-    error: code !== undefined && connectCodes.has(code) ? code : undefined,
+    error: connectError(bad, code),
     reply: described(reply),
   };
 }
@@ -104,7 +129,7 @@ async function overGrpcWeb(port: number, bad: BadBody): Promise<Outcome> {
   return {
     surface: 'gRPC-web',
     kind: bad.kind,
-    error: status !== undefined && grpcCodes.has(status) ? status : undefined,
+    error: grpcError(bad, status),
     reply: described(reply),
   };
 }
@@ -126,11 +151,11 @@ async function overGrpc(session: ClientHttp2Session, bad: BadBody): Promise<Outc
   stream.on('trailers', note);
   stream.resume();
   stream.end(bad.bytes);
-  await once(stream, 'close', { signal: AbortSignal.timeout(10_000) });
+  await closed(stream);
   return {
     surface: 'gRPC',
     kind: bad.kind,
-    error: status !== undefined && grpcCodes.has(status) ? status : undefined,
+    error: grpcError(bad, status),
     reply: `grpc-status ${status}, RST ${stream.rstCode}`,
   };
 }
@@ -166,7 +191,7 @@ async function overSocket(port: number, random: Random): Promise<Outcome> {
     socket.end();
   });
   socket.write(head);
-  await once(socket, 'close', { signal: AbortSignal.timeout(10_000) });
+  await closed(socket);
   const reply = Buffer.concat(chunks);
   const status = reply.toString('latin1').match(/^HTTP\/1\.1 (4\d\d)/)?.[1];
   // Frame type 7, after nine bytes of each frame before it: SETTINGS comes first.
