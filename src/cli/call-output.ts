@@ -4,9 +4,12 @@ import type {
 } from '../../gen/ts-proto/llmbridge/v1/chat_service.ts';
 import type { GatewayReport } from '../../gen/ts-proto/llmbridge/v1/report.ts';
 import type { Usage } from '../../gen/ts-proto/llmbridge/v1/usage.ts';
-import { openStatusLine, type StatusLine } from './status-line.ts';
+import { openStatusLine } from './status-line.ts';
 
 const STYLES = { dim: '2', red: '31', cyan: '36' } as const;
+
+/** How often the rate of tokens is shown anew. */
+const REDRAW_MS = 100;
 
 /** Wraps text in a colour, where the stream is a terminal that wants any (NO_COLOR). */
 export type Paint = (style: keyof typeof STYLES, text: string) => string;
@@ -23,7 +26,7 @@ interface Outcome {
   readonly firstTokenMs?: number | undefined;
 }
 
-/** `gpt-4o-mini · openai · 12 + 34 tokens · 532 ms` and what else is known. */
+/** `small · main · 12 + 34 tokens · 532 ms` and what else is known. */
 export function outcomeLine({ model, usage, report, elapsedMs, firstTokenMs }: Outcome): string {
   const parts = [model];
   if (report !== undefined) parts.push(report.provider);
@@ -69,7 +72,8 @@ export interface StreamPrinter {
 export function createStreamPrinter(out: NodeJS.WriteStream, paint: Paint, now: () => number): StreamPrinter {
   const startedAt = now();
   const canHoldStatus = out.isTTY && out.rows > 2 && out.hasColors();
-  let status: StatusLine | undefined;
+  const status = canHoldStatus ? openStatusLine(out) : undefined;
+  let shownAt = Number.NEGATIVE_INFINITY;
   let model = '';
   let usage: Usage | undefined;
   let report: GatewayReport | undefined;
@@ -82,6 +86,7 @@ export function createStreamPrinter(out: NodeJS.WriteStream, paint: Paint, now: 
   function write(kind: string, text: string, shown = text): void {
     if (text === '') return;
     firstTokenAt ??= now();
+    pieces++;
     if (section !== '' && section !== kind) out.write('\n');
     section = kind;
     written = text;
@@ -89,11 +94,11 @@ export function createStreamPrinter(out: NodeJS.WriteStream, paint: Paint, now: 
   }
 
   function showRate(): void {
-    if (!canHoldStatus || firstTokenAt === undefined) return;
-    status ??= openStatusLine(out);
+    if (status === undefined || firstTokenAt === undefined || now() - shownAt < REDRAW_MS) return;
+    shownAt = now();
     const tokens = usage?.completionTokens || pieces;
-    const seconds = (now() - firstTokenAt) / 1000;
-    const speed = seconds > 0 ? ` · ${(tokens / seconds).toFixed(1)} tokens/s` : '';
+    const seconds = (shownAt - firstTokenAt) / 1000;
+    const speed = tokens > 2 && seconds > 0 ? ` · ${((tokens - 1) / seconds).toFixed(1)} tokens/s` : '';
     status.show(`${model} · ${usage?.completionTokens ? '' : '~'}${tokens} tokens${speed}`);
   }
 
@@ -104,7 +109,6 @@ export function createStreamPrinter(out: NodeJS.WriteStream, paint: Paint, now: 
       report = chunk.report ?? report;
       for (const { index, delta } of chunk.choices) {
         if (delta === undefined) continue;
-        pieces++;
         write(`reasoning ${index}`, delta.reasoningContent, paint('dim', delta.reasoningContent));
         write(`text ${index}`, delta.content);
         write(`refusal ${index}`, delta.refusal, paint('red', delta.refusal));
@@ -117,7 +121,6 @@ export function createStreamPrinter(out: NodeJS.WriteStream, paint: Paint, now: 
     },
     close() {
       status?.close();
-      status = undefined;
       if (written !== '' && !written.endsWith('\n')) out.write('\n');
       written = '';
     },

@@ -101,23 +101,29 @@ function streamed({ client, metadata, deadline, json }: Session, request: ChatCo
     else printer.chunk(chunk);
   });
   return new Promise((resolve, reject) => {
+    let read = false;
+    let whole = false;
+    // The stream ends before a failure's 'error' too: only an OK status makes the answer whole.
+    const finish = () => {
+      if (!read || !whole) return;
+      done();
+      printer.close();
+      const line = outcomeLine({ ...printer.outcome(), elapsedMs: now() - startedAt });
+      if (!json) process.stderr.write(`${painter(process.stderr)('dim', line)}\n`);
+      resolve();
+    };
+    call.on('end', () => {
+      read = true;
+      finish();
+    });
+    call.on('status', ({ code }) => {
+      whole = code === status.OK;
+      finish();
+    });
     call.on('error', (error) => {
       done();
       printer.close();
       reject(error);
-    });
-    call.on('end', () => {
-      done();
-      printer.close();
-    });
-    // 'end' comes before a failure's 'error' too; only an OK status makes the answer whole.
-    call.on('status', ({ code }) => {
-      if (code !== status.OK) return;
-      if (!json) {
-        const line = outcomeLine({ ...printer.outcome(), elapsedMs: now() - startedAt });
-        process.stderr.write(`${painter(process.stderr)('dim', line)}\n`);
-      }
-      resolve();
     });
   });
 }

@@ -1,4 +1,7 @@
+import { readFileSync } from 'node:fs';
+import { join } from 'node:path';
 import { envExample } from '../config/env-example.ts';
+import { packageRoot, shippedConfigs } from '../config/package-root.ts';
 import { configReference as reference } from '../config/reference.ts';
 import { providerTypes } from '../providers/index.ts';
 import { parse } from './arguments.ts';
@@ -12,7 +15,8 @@ export const configReference: Verb = {
   usage,
   async run(args) {
     const { values } = parse({ args: [...args], options: { env: { type: 'boolean' } } });
-    process.stdout.write(values.env === true ? envExample(providerTypes) : reference(providerTypes));
+    const texts = shippedConfigs().map((file) => readFileSync(join(packageRoot(), file), 'utf8'));
+    process.stdout.write(values.env === true ? envExample(providerTypes, texts) : reference(providerTypes));
     return Exit.OK;
   },
 };

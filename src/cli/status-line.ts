@@ -9,11 +9,11 @@ export interface StatusLine {
   close(): void;
 }
 
-/** Reserves the last row by a scroll region (DECSTBM); the cursor stays where the text goes on. */
+/** Reserves the last row by a scroll region (DECSTBM). To be called with the cursor at the start of a line. */
 export function openStatusLine(terminal: WriteStream): StatusLine {
   const { rows } = terminal;
   let open = true;
-  // A line feed and a step back keep the text off the row if the cursor was there.
+  // A line feed and a step back keep the text off the row if the cursor is there.
   terminal.write(`\n${ESC}[A${ESC}7${ESC}[1;${rows - 1}r${ESC}8`);
   return {
     show(text) {

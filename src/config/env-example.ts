@@ -12,19 +12,14 @@ const HEAD = `# Copy to .env: it is read from the working directory. A variable 
 # ${FILE_VARIABLE}=configs/config.yaml
 `;
 
-/** What the shipped configuration files read by \`\${NAME}\`, beside the keys of providers. */
-const FILES = `
-# Named in configs/config.yaml and configs/examples.
-# OPENAI_BASE_URL=https://api.openai.com/v1
-# OPENAI_BATCH_KEY=
-# OTHER_BASE_URL=https://models.example.com/v1
-# OTHER_API_KEY=
-# LOCAL_BASE_URL=http://127.0.0.1:8000/v1
-# TLS_CERT=server.crt
-# TLS_KEY=server.key
-# REDIS_URL=redis://127.0.0.1:6379
-# SEAL_K1=
-`;
+/** The `${NAME:-default}` of configuration files, first mention first. */
+function mentioned(texts: readonly string[]): Map<string, string> {
+  const found = new Map<string, string>();
+  for (const text of texts)
+    for (const [, name = '', value = ''] of text.matchAll(/\$\{([A-Z][A-Z0-9_]+)(?::-([^}]*))?\}/g))
+      if (!found.has(name) && name !== 'NAME') found.set(name, value);
+  return found;
+}
 
 function startingValue(schema: Schema): string {
   const { type, defaultValue, innerType } = definition(schema);
@@ -43,10 +38,18 @@ function* lines(schema: Schema, path: Path): Generator<string> {
   } else for (const [key, member] of Object.entries(members)) yield* lines(member, [...path, key]);
 }
 
-/** .env.example: every variable that the gateway reads. */
-export function envExample(types: readonly ConfigurableType[]): string {
+/** .env.example: every variable that the gateway reads; `files` are the texts of the shipped configurations. */
+export function envExample(types: readonly ConfigurableType[], files: readonly string[]): string {
   const keys = new Set(types.flatMap(({ keyVariable }) => keyVariable ?? []));
-  const parts = [HEAD, '# Keys of providers.', ...[...keys].map((name) => `${name}=`), FILES];
+  const others = [...mentioned(files)].filter(([name]) => !keys.has(name));
+  const parts = [
+    HEAD,
+    '# Keys of providers.',
+    ...[...keys].map((name) => `${name}=`),
+    '\n# What the files under configs read.',
+    ...others.map(([name, value]) => `# ${name}=${value}`),
+    '',
+  ];
   for (const [group, schema] of Object.entries(gatewaySchema(types).shape)) {
     parts.push(`# --- ${group} ---`, ...lines(schema, [group]), '');
   }

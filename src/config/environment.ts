@@ -5,7 +5,7 @@ import { ConfigError } from './problem.ts';
 import type { Environment } from './substitute.ts';
 
 /**
- * The environment, with what the directory's `.env` adds; a variable that is really set wins. The additions go to
+ * The environment, with what the directory's `.env` adds: a variable that is really set wins, an empty one adds nothing. The additions go to
  * `process.env` too: the clouds' own libraries look for their credentials there. To be called once, at the start.
  */
 export function readEnvironment(directory: string): Environment {
@@ -17,6 +17,6 @@ export function readEnvironment(directory: string): Environment {
     const code = (cause as NodeJS.ErrnoException).code ?? 'unknown error';
     if (code !== 'ENOENT') throw new ConfigError([{ where: file, path: [], message: `cannot be read: ${code}` }]);
   }
-  for (const [name, value] of Object.entries(parseEnv(text))) process.env[name] ??= value;
+  for (const [name, value] of Object.entries(parseEnv(text))) if (value !== '') process.env[name] ??= value;
   return process.env;
 }

@@ -1,4 +1,4 @@
-import { existsSync } from 'node:fs';
+import { existsSync, globSync } from 'node:fs';
 import { dirname, join } from 'node:path';
 
 /**
@@ -14,3 +14,6 @@ export function packageRoot(): string {
   }
   return directory;
 }
+
+/** The configuration files that the program came with, relative to its root. */
+export const shippedConfigs = (): string[] => globSync('configs/**/*.yaml', { cwd: packageRoot() }).sort();
