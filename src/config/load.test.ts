@@ -56,7 +56,7 @@ describe('a configuration file', () => {
       '2:3: server.prot: unknown key; did you mean port?',
       '3:9: server.port: must be a number, not text',
       '4:20: server.headers_timeout: must be a duration such as 300ms, 3s, 5m, not 3',
-      '6:18: providers.cloud.type: must be one of: cloud, own-server, simulator',
+      '6:18: providers.cloud.type: must be one of: cloud, own-server, regional, simulator',
       '7:27: providers.sim.regoin: unknown key',
       '8:8: providers.own.region: is missing; it must be text',
       '8:38: providers.own.base_url: must be an http or https URL without credentials, query or fragment',
@@ -88,6 +88,15 @@ describe('a configuration file', () => {
     expect(errorsOf('providers: { own: { type: own-server, region: eu } }')).toEqual([
       '1:19: providers.own: a provider of type own-server needs a base_url',
     ]);
+  });
+
+  it('may leave the address to the options of the type', () => {
+    const { config } = loadText('providers: { r: { type: regional, region: eu } }');
+    expect(config.providers['r']?.base_url).toBe('https://eu.example.com');
+    expect(errorsOf('providers: { r: { type: regional } }')).toEqual([
+      '1:17: providers.r: a provider of type regional needs region or a base_url',
+    ]);
+    expect(errorsOf('providers: { r: { type: regional, region: "a b" } }')[0]).toMatch(/its options make no address/);
   });
 
   it('may use anchors', () => {

@@ -51,13 +51,27 @@ export interface ProviderInstance {
   readonly disabled: string | undefined;
 }
 
+/** The type's own address, its `{option}`s filled in; or the options that it lacks. */
+function ownAddress(
+  type: ConfigurableType,
+  value: Record<string, unknown>,
+): { url?: string; lacks: readonly string[] } {
+  if (type.baseUrl === undefined) return { lacks: [] };
+  const lacks: string[] = [];
+  const url = type.baseUrl.replace(/\{(\w+)\}/g, (_, option: string) => {
+    if (typeof value[option] !== 'string') lacks.push(option);
+    return String(value[option]);
+  });
+  return lacks.length === 0 ? { url, lacks } : { lacks };
+}
+
 const own = new Set(['type', ...Object.keys(commonProvider)]);
 
 function instance(type: ConfigurableType, value: Record<string, unknown>): Omit<ProviderInstance, 'name' | 'disabled'> {
   const common = value as z.output<z.ZodObject<typeof commonProvider>>;
   return {
     type: type.type,
-    base_url: (common.base_url ?? type.baseUrl)?.replace(/\/+$/, ''),
+    base_url: (common.base_url ?? ownAddress(type, value).url)?.replace(/\/+$/, ''),
     api_keys: common.api_keys.filter((key) => key !== ''),
     headers: Object.fromEntries(Object.entries(common.headers).map(([name, text]) => [name.toLowerCase(), text])),
     models: common.models,
@@ -71,8 +85,11 @@ export function providers(types: readonly ConfigurableType[]) {
     z
       .strictObject({ type: z.literal(type.type), ...commonProvider, ...type.options })
       .superRefine((value, context) => {
-        if (type.baseUrl === undefined && !type.simulated && (value as { base_url?: string }).base_url === undefined)
-          context.addIssue(`a provider of type ${type.type} needs a base_url`);
+        const { url, lacks } = ownAddress(type, value);
+        if (type.simulated || 'base_url' in value) return;
+        if (url === undefined)
+          context.addIssue(`a provider of type ${type.type} needs ${[...lacks, 'a base_url'].join(' or ')}`);
+        else if (!httpUrl.safeParse(url).success) context.addIssue(`its options make no address: ${url}`);
       })
       .transform((value) => instance(type, value)),
   );

@@ -8,7 +8,10 @@ export interface ProviderType {
   readonly type: string;
   /** The name for people: 'OpenAI', 'Azure OpenAI'. */
   readonly title: string;
-  /** Default `base_url`; undefined where every instance must give its own. */
+  /**
+   * Default `base_url`, in which `{name}` stands for the instance's option of that name: `https://{region}.example.com`.
+   * Undefined where every instance must give its own.
+   */
   readonly baseUrl: string | undefined;
   /** The variable that a key is usually kept in; named to whoever calls a provider without its key. */
   readonly keyVariable: string | undefined;

@@ -14,5 +14,12 @@ export const testTypes: readonly ConfigurableType[] = [
     requiresKey: true,
   },
   { ...base, type: 'own-server', title: 'Own server', options: { region: z.string().describe('Where it is.') } },
+  {
+    ...base,
+    type: 'regional',
+    title: 'Regional',
+    baseUrl: 'https://{region}.example.com',
+    options: { region: z.string().optional() },
+  },
   { ...base, type: 'simulator', title: 'Simulator', simulated: true },
 ];
