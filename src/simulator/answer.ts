@@ -15,7 +15,7 @@ export interface SimulatedChoice {
   readonly finish: string;
 }
 
-export interface SimulatedUsage {
+interface SimulatedUsage {
   readonly prompt: number;
   readonly completion: number;
   /** Part of `completion`. */

@@ -1,7 +1,7 @@
 import { tokenize } from './tokens.ts';
 
 /** Exactly sixty words; the failover models' whole answer. */
-export const failoverText =
+const failoverText =
   'A gateway that fails over well is hard to notice: the caller asks once, one provider breaks in the middle of a ' +
   'sentence, and another one finishes it. No word is lost, none is said twice, and the bill names whoever did the ' +
   'work. When nobody can help, it says so at once, in plain words, instead of falling silent.';

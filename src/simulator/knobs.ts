@@ -1,7 +1,7 @@
 import { SimulatedError } from './simulated-error.ts';
 
 /** A fault that is no HTTP status. */
-export type FaultKind =
+type FaultKind =
   /** The connection is reset before a byte is sent. */
   | 'reset'
   /** The request is read, then nothing comes. */
