@@ -24,6 +24,11 @@ export function canonicalRequest(body: JsonObject): JsonObject {
   for (const key in canonical) if (canonical[key] === null) delete canonical[key];
   if (Array.isArray(canonical['stop']) && canonical['stop'].length === 0) delete canonical['stop'];
   if (Array.isArray(canonical['tools'])) canonical['tools'] = canonical['tools'].map(canonicalTool);
+  const format = canonical['response_format'];
+  if (isObject(format) && isObject(format['json_schema'])) {
+    // OpenAI wants a name; others do without.
+    canonical['response_format'] = { ...format, json_schema: { name: 'response', ...format['json_schema'] } };
+  }
   if (Array.isArray(messages)) canonical['messages'] = messages.map((m) => (isObject(m) ? canonicalMessage(m) : m));
   return canonical;
 }

@@ -96,7 +96,8 @@ const table: readonly [cause: string, request: FailingRequest, expected: Expecte
       reason: 'PROVIDER_REJECTED',
       status: 400,
       type: 'invalid_request_error',
-      openai: 'provider_rejected',
+      // The provider's own word, where it has one.
+      openai: 'invalid_request_error',
     },
   ],
   [
