@@ -13,6 +13,8 @@ export interface ChunkOptions {
   readonly legacyFunctions: boolean;
 }
 
+type Head = Pick<StreamChatCompletionResponse, 'id' | 'created' | 'model' | 'serviceTier' | 'systemFingerprint'>;
+
 /**
  * Writes a stream as OpenAI's `chat.completion.chunk`s. Usage is kept for a last chunk without choices, sent only if
  * asked for. The report rides on the last chunk: on that one, else on the one that tells the finish reason, which is
@@ -23,6 +25,9 @@ export class ChunkWriter {
   readonly #choices = new Map<number, ChoiceWriter>();
   #last: StreamChatCompletionResponse | undefined;
   #held: string | undefined;
+  /** What every chunk of an answer begins with. */
+  #head: string | undefined;
+  #told: Head | undefined;
   #usage: Usage | undefined;
   #report: GatewayReport | undefined;
 
@@ -78,11 +83,32 @@ export class ChunkWriter {
   }
 
   #chunk(chunk: StreamChatCompletionResponse, choices: string, rest: string): string {
-    return object(
-      `"id":${quote(chunk.id)},"object":"chat.completion.chunk","created":${chunk.created},"model":${quote(chunk.model)},"choices":[${choices}],` +
-        stringMember('service_tier', chunk.serviceTier) +
-        stringMember('system_fingerprint', chunk.systemFingerprint) +
-        rest,
-    );
+    return object(`${this.#headOf(chunk)}"choices":[${choices}],${rest}`);
+  }
+
+  /** A chunk that does not repeat what the first ones said is completed from them: clients expect it in each. */
+  #headOf(chunk: StreamChatCompletionResponse): string {
+    const told = this.#told;
+    const same =
+      told !== undefined &&
+      (chunk.id === '' || chunk.id === told.id) &&
+      (chunk.model === '' || chunk.model === told.model) &&
+      (chunk.created === 0 || chunk.created === told.created) &&
+      (chunk.serviceTier === '' || chunk.serviceTier === told.serviceTier) &&
+      (chunk.systemFingerprint === '' || chunk.systemFingerprint === told.systemFingerprint);
+    if (same && this.#head !== undefined) return this.#head;
+    const now = {
+      id: chunk.id || told?.id || '',
+      created: chunk.created || told?.created || 0,
+      model: chunk.model || told?.model || '',
+      serviceTier: chunk.serviceTier || told?.serviceTier || '',
+      systemFingerprint: chunk.systemFingerprint || told?.systemFingerprint || '',
+    };
+    this.#told = now;
+    this.#head =
+      `"id":${quote(now.id)},"object":"chat.completion.chunk","created":${now.created},"model":${quote(now.model)},` +
+      stringMember('service_tier', now.serviceTier) +
+      stringMember('system_fingerprint', now.systemFingerprint);
+    return this.#head;
   }
 }

@@ -1,5 +1,5 @@
 import type { Citation } from '../../../../gen/es/llmbridge/v1/content_pb.ts';
-import { type Extra, keep } from './extra.ts';
+import { type Extra, keepMember } from './extra.ts';
 import { emptyCitation } from './literals.ts';
 import type { Place } from './place.ts';
 import { arrayAt, fields, isObject, objectAt, readMembers, setCount, setString, setText } from './read.ts';
@@ -37,6 +37,6 @@ export function citationsAt(value: unknown, at: Place, key: string, extra: Extra
     if (unknown !== undefined && citation.native === '') citation.native = innerPlace.text;
     citations.push(citation);
   });
-  if (others.length > 0) keep(extra, `{${JSON.stringify(key)}:[${others.join(',')}]}`);
+  if (others.length > 0) keepMember(extra, key, `[${others.join(',')}]`);
   return citations;
 }

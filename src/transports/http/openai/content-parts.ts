@@ -1,6 +1,6 @@
 import type { ContentPart } from '../../../../gen/es/llmbridge/v1/content_pb.ts';
 import { invalidField } from '../../../kernel/fault.ts';
-import { contentPart } from './literals.ts';
+import { newPart } from '../../../kernel/messages.ts';
 import { type PartKind, partKinds } from './part-kinds.ts';
 import type { Place } from './place.ts';
 import { arrayAt, isObject, type JsonObject, objectAt, stringAt } from './read.ts';
@@ -19,7 +19,7 @@ export function partsAt(value: unknown, at: Place, key: string): ContentPart[] {
 }
 
 const nativeBlock = (at: Place): ContentPart =>
-  contentPart({ case: 'native', value: { $typeName: 'llmbridge.v1.NativePart', provider: '', json: at.text } });
+  newPart({ case: 'native', value: { $typeName: 'llmbridge.v1.NativePart', provider: '', json: at.text } });
 
 /** Reads a part and sees that what makes it one is there. */
 export function readPart(kind: PartKind, object: JsonObject, at: Place): ContentPart {

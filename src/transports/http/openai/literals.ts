@@ -1,16 +1,6 @@
 /** Empty messages of the contract, as literals with every field in one order: one hidden class each. */
-import type { CacheControl } from '../../../../gen/es/llmbridge/v1/cache_control_pb.ts';
 import type { ChatCompletionRequest } from '../../../../gen/es/llmbridge/v1/chat_service_pb.ts';
-import type {
-  Citation,
-  ContentPart,
-  Message,
-  ReasoningPart,
-  TextPart,
-} from '../../../../gen/es/llmbridge/v1/content_pb.ts';
-import { Role } from '../../../../gen/es/llmbridge/v1/content_pb.ts';
-import type { ToolCall } from '../../../../gen/es/llmbridge/v1/tool_pb.ts';
-import { ToolCallType } from '../../../../gen/es/llmbridge/v1/tool_pb.ts';
+import type { Citation, ReasoningPart, TextPart } from '../../../../gen/es/llmbridge/v1/content_pb.ts';
 
 export const noBytes = new Uint8Array(0);
 
@@ -53,37 +43,6 @@ export const emptyRequest = (): ChatCompletionRequest => ({
   routing: undefined,
   extra: {},
   sealed: undefined,
-});
-
-export const emptyMessage = (): Message => ({
-  $typeName: 'llmbridge.v1.Message',
-  role: Role.UNSPECIFIED,
-  content: '',
-  parts: [],
-  toolCalls: [],
-  toolCallId: '',
-  name: '',
-  reasoningContent: '',
-  refusal: '',
-  isError: undefined,
-  cacheControl: undefined,
-  extra: {},
-});
-
-export const emptyToolCall = (): ToolCall => ({
-  $typeName: 'llmbridge.v1.ToolCall',
-  id: '',
-  type: ToolCallType.FUNCTION,
-  name: '',
-  arguments: '',
-  extra: {},
-});
-
-export const contentPart = (part: ContentPart['part'], cacheControl?: CacheControl): ContentPart => ({
-  $typeName: 'llmbridge.v1.ContentPart',
-  part,
-  cacheControl,
-  extra: {},
 });
 
 export const textPart = (text: string): TextPart => ({

@@ -1,10 +1,11 @@
 import { type AudioPart, type ContentPart, type Message, Role } from '../../../../gen/es/llmbridge/v1/content_pb.ts';
 import { invalidField } from '../../../kernel/fault.ts';
+import { newMessage, newPart } from '../../../kernel/messages.ts';
 import { cacheControlAt } from './cache-control.ts';
 import { citationsAt } from './citations.ts';
 import { partsAt, readPart } from './content-parts.ts';
-import { keep, readNested } from './extra.ts';
-import { contentPart, emptyMessage, emptyReasoning, textPart } from './literals.ts';
+import { keep, keepMember, readNested } from './extra.ts';
+import { emptyReasoning, textPart } from './literals.ts';
 import { extraAt } from './own-extra.ts';
 import { partKinds } from './part-kinds.ts';
 import { setAudioData, setAudioId } from './part-sources.ts';
@@ -73,7 +74,7 @@ function audioAt(value: unknown, at: Place, key: string): ContentPart {
     transcript: '',
     expiresAt: 0,
   };
-  const part = contentPart({ case: 'audio', value: audio });
+  const part = newPart({ case: 'audio', value: audio });
   // The id first, whatever the order in the text.
   readNested(audio, id === undefined ? rest : { id, ...rest }, at, key, audioFields, part.extra);
   return part;
@@ -112,7 +113,7 @@ const table = fields<Draft>({
   // The name that some providers' answers have for it.
   reasoning: own(({ message }, value, at, key) => {
     if (typeof value === 'string') message.reasoningContent ||= value;
-    else keep(message.extra, `{${JSON.stringify(key)}:${at.textOf(key)}}`);
+    else keepMember(message.extra, key, at.textOf(key));
   }),
   reasoning_details: own((draft, value, at, key) => {
     draft.reasoning = reasoningDetailsAt(value, at, key);
@@ -142,7 +143,7 @@ export function messagesAt(value: unknown, at: Place, key: string): Message[] {
   return arrayAt(value, at, key).map((item, i) => {
     const object = objectAt(item, place, i);
     const messagePlace = place.at(i);
-    const message = emptyMessage();
+    const message = newMessage(Role.UNSPECIFIED);
     const draft: Draft = {
       message,
       content: undefined,
@@ -189,7 +190,7 @@ function assemble(draft: Draft): void {
 
   const parts = reasoningParts(draft);
   const texts =
-    content ?? (message.content === '' ? [] : [contentPart({ case: 'text', value: textPart(message.content) })]);
+    content ?? (message.content === '' ? [] : [newPart({ case: 'text', value: textPart(message.content) })]);
   parts.push(...texts);
   if (citations !== undefined) {
     const last = texts.findLast(({ part }) => part.case === 'text')?.part;
@@ -199,7 +200,7 @@ function assemble(draft: Draft): void {
   if (audio !== undefined) parts.push(audio);
   for (const { call, signature } of beyond ? (calls ?? []) : [])
     parts.push(
-      contentPart({ case: 'toolCall', value: { $typeName: 'llmbridge.v1.ToolCallPart', id: call.id, signature } }),
+      newPart({ case: 'toolCall', value: { $typeName: 'llmbridge.v1.ToolCallPart', id: call.id, signature } }),
     );
   message.parts = parts;
 }
@@ -209,12 +210,12 @@ function reasoningParts({ message, content, reasoning }: Draft): ContentPart[] {
   const { reasoningContent } = message;
   if (reasoning === undefined || reasoning.length === 0) {
     if (reasoningContent === '' || content?.some(({ part }) => part.case === 'reasoning') === true) return [];
-    return [contentPart({ case: 'reasoning', value: { ...emptyReasoning(), text: reasoningContent } })];
+    return [newPart({ case: 'reasoning', value: { ...emptyReasoning(), text: reasoningContent } })];
   }
   if (reasoningContent === '' || reasoning.some(({ part }) => part.case === 'reasoning' && part.value.text !== ''))
     return reasoning;
   const open = reasoning.find(({ part }) => part.case === 'reasoning' && part.value.redacted === '');
   if (open?.part.case === 'reasoning') open.part.value.text = reasoningContent;
-  else reasoning.unshift(contentPart({ case: 'reasoning', value: { ...emptyReasoning(), text: reasoningContent } }));
+  else reasoning.unshift(newPart({ case: 'reasoning', value: { ...emptyReasoning(), text: reasoningContent } }));
   return reasoning;
 }

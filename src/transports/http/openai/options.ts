@@ -8,7 +8,7 @@ import type {
 import type { SealedPayload } from '../../../../gen/es/llmbridge/v1/sealed_pb.ts';
 import { invalidField } from '../../../kernel/fault.ts';
 import { bytesAt } from './base64.ts';
-import { type Extra, keep, readNested } from './extra.ts';
+import { type Extra, keepMember, readNested } from './extra.ts';
 import { noBytes } from './literals.ts';
 import type { Place } from './place.ts';
 import {
@@ -83,10 +83,10 @@ export const setReasoning: Field<Request> = (request, value, at, key) => {
   request.reasoning = reasoning;
 };
 
-const audioFields = fields<{ audio: AudioOptions; extra: Extra; whole: () => string }>({
+const audioFields = fields<{ audio: AudioOptions; extra: Extra }>({
   // A voice of the caller's own is an object with its id; that form has no typed place.
-  voice: ({ audio, extra, whole }, value, at, key) => {
-    if (isObject(value)) keep(extra, whole());
+  voice: ({ audio, extra }, value, at, key) => {
+    if (isObject(value)) keepMember(extra, 'audio', `{${JSON.stringify(key)}:${at.textOf(key)}}`);
     else audio.voice = stringAt(value, at, key);
   },
   format: ({ audio }, value, at, key) => setString('format')(audio, value, at, key),
@@ -94,8 +94,7 @@ const audioFields = fields<{ audio: AudioOptions; extra: Extra; whole: () => str
 
 export const setAudio: Field<Request> = (request, value, at, key) => {
   const audio: AudioOptions = { $typeName: 'llmbridge.v1.AudioOptions', voice: '', format: '' };
-  const whole = () => `{${JSON.stringify(key)}:${at.textOf(key)}}`;
-  readNested({ audio, extra: request.extra, whole }, value, at, key, audioFields, request.extra);
+  readNested({ audio, extra: request.extra }, value, at, key, audioFields, request.extra);
   request.audio = audio;
 };
 

@@ -10,11 +10,12 @@ import type {
   ToolCallPart,
   VideoPart,
 } from '../../../../gen/es/llmbridge/v1/content_pb.ts';
+import { newPart } from '../../../kernel/messages.ts';
 import { bytesAt } from './base64.ts';
 import { cacheControlAt } from './cache-control.ts';
 import { citationsAt } from './citations.ts';
 import { keep, readNested } from './extra.ts';
-import { contentPart, emptyReasoning, noBytes, textPart } from './literals.ts';
+import { emptyReasoning, noBytes, textPart } from './literals.ts';
 import { setAudioData, setAudioId, setAudioUrl, setFileData, setFileId, setUrl } from './part-sources.ts';
 import type { Place } from './place.ts';
 import {
@@ -58,6 +59,8 @@ interface PartShape<T> {
 function kind<T>(name: ContentPart['part']['case'], shape: PartShape<T>): PartKind {
   const rows: Record<string, Field<Draft<T>>> = {
     type: ignore,
+    // Left over in histories that were collected from a stream.
+    index: ignore,
     cache_control: ({ part }, value, at, key) => cacheControlAt(part, value, at, key),
     ...shape.rows,
   };
@@ -69,7 +72,7 @@ function kind<T>(name: ContentPart['part']['case'], shape: PartShape<T>): PartKi
     source: shape.source,
     read(value, at) {
       const made = shape.make();
-      const part = contentPart({ case: name, value: made } as ContentPart['part']);
+      const part = newPart({ case: name, value: made } as ContentPart['part']);
       const unknown = readMembers({ value: made, part }, value, at, table);
       if (unknown !== undefined) keep(part.extra, unknown);
       return part;

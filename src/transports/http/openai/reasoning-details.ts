@@ -1,7 +1,8 @@
 import type { ContentPart, ReasoningPart } from '../../../../gen/es/llmbridge/v1/content_pb.ts';
+import { newPart } from '../../../kernel/messages.ts';
 import { readPart } from './content-parts.ts';
 import { keep } from './extra.ts';
-import { contentPart, emptyReasoning } from './literals.ts';
+import { emptyReasoning } from './literals.ts';
 import { redactedThinking, thinking } from './part-kinds.ts';
 import type { Place } from './place.ts';
 import { arrayAt, fields, ignore, objectAt, readMembers, setString, stringAt } from './read.ts';
@@ -27,7 +28,7 @@ export function reasoningDetailsAt(value: unknown, at: Place, key: string): Cont
     const entry = place.at(i);
     const reasoning = emptyReasoning();
     reasoning.summary = stringAt(object['type'], entry, 'type') === 'reasoning.summary';
-    const part = contentPart({ case: 'reasoning', value: reasoning });
+    const part = newPart({ case: 'reasoning', value: reasoning });
     const unknown = readMembers(reasoning, object, entry, table);
     if (unknown !== undefined) keep(part.extra, unknown);
     return part;

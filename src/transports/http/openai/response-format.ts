@@ -1,8 +1,8 @@
 import type { JsonSchemaFormat, ResponseFormat } from '../../../../gen/es/llmbridge/v1/chat_service_pb.ts';
 import { invalidField } from '../../../kernel/fault.ts';
-import { type Extra, keep, readNested } from './extra.ts';
+import { type Extra, keepMember, readNested } from './extra.ts';
 import type { Place } from './place.ts';
-import { fields, isObject, objectAt, setBoolean, setString, setText, stringAt } from './read.ts';
+import { fields, ignore, isObject, objectAt, readMembers, setBoolean, setString, setText, stringAt } from './read.ts';
 
 const schemaFields = fields<JsonSchemaFormat>({
   name: setString('name'),
@@ -14,13 +14,10 @@ const schemaFields = fields<JsonSchemaFormat>({
   strict: setBoolean('strict'),
 });
 
-/** The members that each type has; more of them travel in `extra`. */
-const known: ReadonlyMap<string, readonly string[]> = new Map([
-  ['text', ['type']],
-  ['json_object', ['type']],
-  ['json_schema', ['type', 'json_schema']],
-  ['grammar', ['type', 'grammar']],
-]);
+const types: ReadonlySet<string> = new Set(['text', 'json_object', 'json_schema', 'grammar']);
+
+/** The type of a format, and of each the member that says the rest. */
+const outerFields = fields<unknown>({ type: ignore, json_schema: ignore, grammar: ignore });
 
 const format = (value: ResponseFormat['format']): ResponseFormat => ({
   $typeName: 'llmbridge.v1.ResponseFormat',
@@ -35,9 +32,12 @@ export function responseFormatAt(value: unknown, at: Place, key: string, extra: 
   const object = objectAt(value, at, key);
   const place = at.at(key);
   const type = stringAt(object['type'], place, 'type');
-  const members = known.get(type);
-  if (members === undefined || Object.keys(object).some((name) => !members.includes(name)))
-    keep(extra, `{${JSON.stringify(key)}:${at.textOf(key)}}`);
+  if (!types.has(type)) {
+    keepMember(extra, key, at.textOf(key));
+    return undefined;
+  }
+  const unknown = readMembers(undefined, object, place, outerFields);
+  if (unknown !== undefined) keepMember(extra, key, unknown);
   switch (type) {
     case 'text':
       return format({ case: 'text', value: { $typeName: 'llmbridge.v1.TextFormat' } });
@@ -53,7 +53,7 @@ export function responseFormatAt(value: unknown, at: Place, key: string, extra: 
       };
       const inner: Extra = {};
       readNested(schema, object['json_schema'], place, 'json_schema', schemaFields, inner);
-      if (inner['*'] !== undefined) keep(extra, `{${JSON.stringify(key)}:${at.textOf(key)}}`);
+      if (inner['*'] !== undefined) keepMember(extra, key, inner['*']);
       return format({ case: 'jsonSchema', value: schema });
     }
     case 'grammar':

@@ -1,7 +1,7 @@
 import { type ToolCall, ToolCallType } from '../../../../gen/es/llmbridge/v1/tool_pb.ts';
 import { invalidField } from '../../../kernel/fault.ts';
+import { newToolCall } from '../../../kernel/messages.ts';
 import { keep, readNested } from './extra.ts';
-import { emptyToolCall } from './literals.ts';
 import { extraAt } from './own-extra.ts';
 import type { Place } from './place.ts';
 import {
@@ -57,7 +57,7 @@ export function toolCallsAt(value: unknown, at: Place, key: string): SignedCall[
     if (type !== 'function' && type !== 'custom')
       throw invalidField(callPlace.pathOf('type'), 'must be "function" or "custom"');
     if ((object[type] ?? null) === null) throw invalidField(callPlace.pathOf(type), 'is required');
-    const signed: SignedCall = { call: emptyToolCall(), signature: '' };
+    const signed: SignedCall = { call: newToolCall('', '', ''), signature: '' };
     const unknown = readMembers(signed, object, callPlace, callFields);
     if (unknown !== undefined) keep(signed.call.extra, unknown);
     return signed;
@@ -66,7 +66,7 @@ export function toolCallsAt(value: unknown, at: Place, key: string): SignedCall[
 
 /** `function_call`, OpenAI's first form of a tool call. It has no id, so it is given one that its answer shares. */
 export function functionCallOf(value: unknown, at: Place, key: string, id: string): SignedCall {
-  const call = emptyToolCall();
+  const call = newToolCall('', '', '');
   call.id = id;
   readNested(call, value, at, key, functionFields, call.extra);
   return { call, signature: '' };

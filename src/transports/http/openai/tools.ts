@@ -1,7 +1,7 @@
 import type { CustomTool, FunctionTool, Tool } from '../../../../gen/es/llmbridge/v1/tool_pb.ts';
 import { invalidField } from '../../../kernel/fault.ts';
 import { cacheControlAt } from './cache-control.ts';
-import { keep, readNested } from './extra.ts';
+import { keep, keepMember, readNested } from './extra.ts';
 import type { Place } from './place.ts';
 import {
   arrayAt,
@@ -97,7 +97,7 @@ export function functionsAt(value: unknown, at: Place, key: string): Tool[] {
     const fn = emptyFunction();
     const unknown = readMembers(fn, objectAt(item, place, i), place.at(i), functionFields);
     const tool = emptyTool({ case: 'function', value: fn });
-    if (unknown !== undefined) keep(tool.extra, `{"function":${place.textOf(i)}}`);
+    if (unknown !== undefined) keepMember(tool.extra, 'function', unknown);
     return tool;
   });
 }
