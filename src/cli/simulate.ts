@@ -14,7 +14,7 @@ GET /ledger lists the requests that came, POST /reset forgets them.
       --host HOST     the address to listen on (127.0.0.1)
   -p, --port PORT     the port (8090); 0 takes a free one
   -m, --model NAME    another model that answers as sim does; may be repeated
-      --any           every model answers as sim does
+      --any-model     every model answers as sim does
       --fast          scale the failover models' times down, for tests`;
 
 export const simulate: Verb = {
@@ -26,7 +26,7 @@ export const simulate: Verb = {
         host: { type: 'string' },
         port: { type: 'string', short: 'p' },
         model: { type: 'string', short: 'm', multiple: true },
-        any: { type: 'boolean' },
+        'any-model': { type: 'boolean' },
         fast: { type: 'boolean' },
       },
     });
@@ -39,7 +39,7 @@ export const simulate: Verb = {
       server = await createSimulatorServer({
         host,
         port,
-        models: values.any === true ? 'any' : (values.model ?? []),
+        models: values['any-model'] === true ? 'any' : (values.model ?? []),
         failover: values.fast === true ? failoverProfiles.fast : failoverProfiles.full,
       });
     } catch (error) {

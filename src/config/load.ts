@@ -20,7 +20,7 @@ export interface LoadedConfig {
 }
 
 /** What is legal but not as it may seem: a setting without effect, a port that nobody may call. */
-export interface Warning {
+interface Warning {
   readonly path: string;
   readonly message: string;
 }

@@ -1,7 +1,7 @@
 import { z } from 'zod';
 
 /** Orders of the balancer chain, by the names of the file. */
-export const policies = [
+const policies = [
   'round-robin',
   'weighted',
   'least-connections',

@@ -18,9 +18,13 @@ const is =
   (value: unknown) =>
     values.includes(value);
 
+const priorityOf = (target: unknown) => Number(valueAt(target, ['priority']) ?? 1);
+const isInTierOrder = (targets: unknown) =>
+  Array.isArray(targets) && targets.every((target, i) => i === 0 || priorityOf(targets[i - 1]) <= priorityOf(target));
+
 const list: readonly NotYet[] = [
   { path: ['server', 'workers'], lacks: 'runs in one process', refuse: false, harmless: is(1) },
-  { path: ['server', 'tls', 'client_ca'], lacks: 'does not check client certificates', refuse: true },
+  { path: ['server', 'tls', 'client_ca'], lacks: 'does not ask for client certificates', refuse: true },
   { path: ['rate_limit', 'global'], lacks: 'does not enforce limits', refuse: true },
   { path: ['rate_limit', 'user'], lacks: 'does not enforce limits', refuse: true },
   { path: ['rate_limit', 'ip'], lacks: 'does not enforce limits', refuse: true },
@@ -45,10 +49,10 @@ const list: readonly NotYet[] = [
     harmless: is(1),
   },
   {
-    path: ['models', '*', 'targets', '*', 'priority'],
-    lacks: 'asks the targets in their order in the file',
+    path: ['models', '*', 'targets'],
+    lacks: 'asks the targets in their order in the file, whatever their priority',
     refuse: false,
-    harmless: is(1),
+    harmless: isInTierOrder,
   },
   { path: ['balancer', 'retry'], lacks: 'asks no target twice', refuse: false },
   { path: ['balancer', 'breaker'], lacks: 'ejects no targets', refuse: false },
@@ -97,4 +101,6 @@ export function unheeded(value: unknown): Unheeded[] {
 
 /** Whether this build acts on no value at `path` (with `*` for lists and maps), for the reference. */
 export const isNotYet = (path: Path): boolean =>
-  list.some(({ path: pattern }) => pattern.every((step, index) => step === path[index]));
+  list.some(
+    ({ path: pattern, harmless }) => harmless !== isInTierOrder && pattern.every((step, index) => step === path[index]),
+  );
