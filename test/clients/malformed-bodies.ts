@@ -101,7 +101,7 @@ const message = toBinary(
 );
 
 /** Five bytes of envelope before a message: flags, then its length. */
-export function envelope(flags: number, length: number, bytes: Uint8Array): Buffer {
+function envelope(flags: number, length: number, bytes: Uint8Array): Buffer {
   const head = Buffer.alloc(5);
   head[0] = flags;
   head.writeUInt32BE(length, 1);

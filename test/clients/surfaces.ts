@@ -18,7 +18,7 @@ export interface FailingRequest {
 }
 
 /** How a surface told of the failure, and what it had sent before. */
-export interface Told {
+interface Told {
   readonly text: string;
   /** gRPC code name; undefined on the JSON surface. */
   readonly code?: string;

@@ -1,14 +1,12 @@
 import { describe, expect, test } from 'vitest';
 import type { ProviderAdapter } from '../../src/kernel/adapter.ts';
-import { collect } from '../../src/kernel/collect.ts';
 import { type Blame, Fault } from '../../src/kernel/fault.ts';
-import type { ChatChunk, ChatResponse } from '../../src/kernel/messages.ts';
 import type { ProviderType } from '../../src/kernel/provider.ts';
 import { providerTypes } from '../../src/providers/index.ts';
-import { createFramer } from '../../src/upstream/framing/index.ts';
 import { bodyOf, type Case, isStream, readCorpus } from './corpus.ts';
 import { differences } from './differences.ts';
 import { expectedOf, meaningOf } from './oracle.ts';
+import { streamed } from './stream.ts';
 
 const folder = process.env['CORPUS_DIR'];
 const cases = folder === undefined ? [] : readCorpus(folder);
@@ -38,17 +36,6 @@ function typeOf(recorded: Case): ProviderType | undefined {
 
 const adapterOf = (type: ProviderType): ProviderAdapter =>
   type.adapter({ name: type.type, basePath: '', headers: {}, options: {} });
-
-function streamed(adapter: ProviderAdapter, body: Uint8Array, cut: number): ChatResponse {
-  const chunks: ChatChunk[] = [];
-  const framer = createFramer(adapter.framing);
-  const decoder = adapter.decoder();
-  const push = (frame: Parameters<typeof decoder.push>[0]) => decoder.push(frame, (chunk) => chunks.push(chunk));
-  for (let at = 0; at < body.length; at += cut) framer.push(body.subarray(at, at + cut), push);
-  framer.end(push);
-  decoder.end((chunk) => chunks.push(chunk));
-  return collect(chunks);
-}
 
 /** SDK error classes by whose doing they are; a class that covers several blames allows each. */
 const classes: Readonly<Record<string, readonly Blame[]>> = {

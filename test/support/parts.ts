@@ -56,8 +56,8 @@ export function part(name: PartName): string {
   return path;
 }
 
-/** How the names of suites that were left out begin; the reporter lists them. */
-export const LEFT_OUT = 'left out: ';
+/** How the names of suites that were left out begin; the reporter looks for it. */
+const LEFT_OUT = 'left out: ';
 
 /**
  * A `describe` that needs parts. Where one is missing the suite is left out, and says which command brings it;
