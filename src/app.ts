@@ -55,6 +55,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
     Object.values(config.providers),
     providerTypes,
     balancer.timeouts.connect,
+    clock,
   );
   const routes = new Map<string, Route>();
   for (const { name, policy, targets } of config.models) {

@@ -1,14 +1,17 @@
 import type { ProviderInstance } from './config/providers.ts';
+import type { Clock } from './kernel/clock.ts';
 import type { Provider, ProviderType } from './kernel/provider.ts';
 import type { Upstream } from './kernel/upstream.ts';
 import { createSimulatorUpstream } from './simulator/in-process.ts';
 import { createHttpUpstream } from './upstream/http.ts';
+import { signingUpstream } from './upstream/signing.ts';
 
 /** Makes the provider instances of a configuration; their upstreams share connections by origin. */
 export function createProviders(
   instances: Iterable<ProviderInstance>,
   types: readonly ProviderType[],
   connectTimeoutMs: number,
+  clock: Clock,
 ): { providers: Map<string, Provider>; close(): Promise<void> } {
   const list = [...instances];
   // A simulator answers under every name that the configuration lists for one.
@@ -29,11 +32,14 @@ export function createProviders(
     if (type === undefined) throw new Error(`no provider type ${typeName}`);
     const url = base_url === undefined ? undefined : new URL(base_url);
     const basePath = url === undefined ? '' : url.pathname.replace(/\/+$/, '');
+    const settings = { name, basePath, headers, options };
+    const upstream = upstreamOf(url?.origin ?? '');
+    const sign = type.signer?.(settings);
     providers.set(name, {
       name,
       type,
-      adapter: type.adapter({ name, basePath, headers, options }),
-      upstream: upstreamOf(url?.origin ?? ''),
+      adapter: type.adapter(settings),
+      upstream: sign && url ? signingUpstream(upstream, sign, url.host, clock) : upstream,
       keys: api_keys,
       disabled,
       models,

@@ -132,6 +132,10 @@ export class AttemptExchange implements ResponseHandler {
       this.#fail();
       return;
     }
+    if (cause instanceof Fault) {
+      this.#finish(cause);
+      return;
+    }
     const detail = { blame: 'provider', status: this.status, cause, metadata: { provider: name } } as const;
     if (this.status !== 0) {
       this.#finish(new Fault('PROVIDER_STREAM_CUT', `the provider ${name} broke off its answer`, detail));

@@ -1,6 +1,6 @@
 import type { z } from 'zod';
 import type { ProviderAdapter, ProviderSettings } from './adapter.ts';
-import type { Upstream } from './upstream.ts';
+import type { SignRequest, Upstream } from './upstream.ts';
 
 /** One dialect that the gateway knows: an entry of `providers/index.ts`. */
 export interface ProviderType {
@@ -22,6 +22,8 @@ export interface ProviderType {
   /** Configuration keys beyond those that every instance has. */
   readonly options: z.ZodRawShape;
   adapter(settings: ProviderSettings): ProviderAdapter;
+  /** The stage between the adapter and the upstream, where an instance's requests have to be signed. */
+  signer?(settings: ProviderSettings): SignRequest | undefined;
 }
 
 /** One provider instance of the configuration, ready to be asked. */
@@ -36,6 +38,19 @@ export interface Provider {
   readonly disabled: string | undefined;
   /** Models that the configuration lists for it. */
   readonly models: readonly string[];
+  /** Where it runs, as the configuration says; undefined where it does not. */
+  readonly region?: string;
+  /** Whether its models go on with an answer that the conversation ends in. */
+  readonly prefill?: boolean;
+}
+
+/** What a request may hold that not every model takes. */
+export type ContentKind = 'tools' | 'images' | 'audio' | 'files';
+
+/** US dollars for a token. */
+export interface TokenPrice {
+  readonly prompt: number;
+  readonly completion: number;
 }
 
 /** Where a call may go. */
@@ -47,6 +62,11 @@ export interface Target {
   readonly weight: number;
   /** Tier: 1 serves first, a higher number only when no lower one can. */
   readonly priority: number;
+  readonly price?: TokenPrice;
+  /** The longest prompt that it takes, in tokens; undefined where that is not known. */
+  readonly context?: number;
+  /** What it is known not to take. */
+  readonly lacks?: readonly ContentKind[];
 }
 
 /** A name that callers ask for, and where its calls go. */

@@ -11,6 +11,13 @@ export interface HttpRequest {
   readonly body: string | Uint8Array;
 }
 
+/**
+ * Adds to a request what an adapter cannot, as it needs a clock or has to be fetched: a signature, a short-lived token.
+ * `host` is the origin's, with its port where that is not the scheme's own; `now` is in milliseconds since the Unix epoch.
+ * Rejects with a Fault where it cannot.
+ */
+export type SignRequest = (request: HttpRequest, host: string, now: number) => Promise<HttpRequest>;
+
 /** Why no (whole) answer came. */
 export type UpstreamFailure =
   /** No connection: nothing was sent. */
@@ -25,6 +32,7 @@ export interface ResponseHandler {
   head(status: number, headers: ResponseHeaders): void;
   data(bytes: Uint8Array): void;
   end(): void;
+  /** A Fault as the cause says by itself what the failure is. */
   error(kind: UpstreamFailure, cause: unknown): void;
 }
 

@@ -16,8 +16,12 @@ export const anthropic: ProviderType = {
   requiresKey: true,
   simulated: false,
   options: {
-    /** `max_tokens`, which the API needs, where the caller sets none. */
-    default_max_tokens: z.number().int().positive().optional(),
+    default_max_tokens: z
+      .number()
+      .int()
+      .positive()
+      .optional()
+      .describe('The limit of an answer, which the API needs, where the caller sets none.'),
   },
   adapter: (settings: ProviderSettings): ProviderAdapter => {
     const limit = settings.options['default_max_tokens'];

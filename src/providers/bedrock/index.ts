@@ -5,20 +5,28 @@ import { dialect } from './dialect.ts';
 import { fault } from './fault.ts';
 import { encode } from './request.ts';
 import { decode } from './response.ts';
+import { sigv4 } from './sigv4.ts';
 import { ConverseDecoder } from './stream.ts';
 
 /** AWS Bedrock's Converse API, for models of any maker. */
 export const bedrock: ProviderType = {
   type: dialect,
   title: 'AWS Bedrock',
-  // Endpoints are regional.
-  baseUrl: undefined,
+  baseUrl: 'https://bedrock-runtime.{region}.amazonaws.com',
   keyVariable: 'AWS_BEARER_TOKEN_BEDROCK',
-  requiresKey: true,
+  // Without a key requests are signed, with the options' credentials or those of AWS's own chain.
+  requiresKey: false,
   simulated: false,
   options: {
-    /** The AWS region, such as us-east-1. */
-    region: z.string().optional(),
+    region: z.string().min(1).optional().describe('The AWS region, such as `us-east-1`.'),
+    credentials: z
+      .strictObject({
+        access_key_id: z.string().min(1).meta({ kind: 'secret' }),
+        secret_access_key: z.string().min(1).meta({ kind: 'secret' }),
+        session_token: z.string().optional().meta({ kind: 'secret' }),
+      })
+      .optional()
+      .describe("What to sign requests with where there is no key. AWS's own chain where this is missing too."),
   },
   adapter: (settings: ProviderSettings): ProviderAdapter => ({
     framing: 'aws-event-stream',
@@ -27,4 +35,5 @@ export const bedrock: ProviderType = {
     decoder: () => new ConverseDecoder(),
     fault,
   }),
+  signer: sigv4,
 };
