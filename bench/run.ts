@@ -67,9 +67,16 @@ http { access_log off; keepalive_requests 100000000; ${paths.join(' ')} ${server
   return ['nginx', '-c', file];
 };
 
-/** nginx can't look at a body without a module, so that whole answers and streams have a port each. */
-const staticAnswer = (port: number, type: string, body: string): string =>
-  `server { listen 127.0.0.1:${port}; location / { default_type ${type}; return 200 '${body}'; } }`;
+/**
+ * nginx can't look at a body without a module, so that whole answers and streams have a port each. It takes no
+ * parameter longer than 4 KB, but joins variables.
+ */
+function staticAnswer(port: number, type: string, body: string): string {
+  const pieces = body.match(/.{1,2000}/gs) ?? [];
+  const variables = pieces.map((piece, i) => `set $piece${i} '${piece}';`).join(' ');
+  const joined = pieces.map((_, i) => `\${piece${i}}`).join('');
+  return `server { listen 127.0.0.1:${port}; location / { default_type ${type}; ${variables} return 200 '${joined}'; } }`;
+}
 
 interface Target {
   readonly name: string;
@@ -120,6 +127,9 @@ async function measure(what: string, target: Target, load: () => Promise<Load>):
 const running: Pinned[] = [];
 const folder = mkdtempSync(join(tmpdir(), 'llm-bridge-bench-'));
 
+/** Whole answers and streams are known by how they end. */
+const check = (port: number, body: string) => checkHttp(port, body, body === streamRequest ? '[DONE]' : 'chatcmpl');
+
 async function upstreamOf(type: string, body: string, interval: number): Promise<number> {
   const port = await freePort();
   const command =
@@ -128,14 +138,14 @@ async function upstreamOf(type: string, body: string, interval: number): Promise
       : [process.execPath, join(here, 'upstream.ts'), String(port), String(interval)];
   const program = startOn(LOAD_CORE, command);
   running.push(program);
-  await until(program, () => checkHttp(port, type === 'application/json' ? jsonRequest : streamRequest, 'chatcmpl'));
+  await until(program, () => check(port, type === 'application/json' ? jsonRequest : streamRequest));
   return port;
 }
 
 async function started(upstream: number, name: string, body: string): Promise<Target[]> {
   const targets = await targetsFor(upstream, folder, name);
   running.push(...targets.map((target) => target.program));
-  for (const { program, port } of targets) await until(program, () => checkHttp(port, body, 'chatcmpl'));
+  for (const { program, port } of targets) await until(program, () => check(port, body));
   return targets;
 }
 
