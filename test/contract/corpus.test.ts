@@ -4,9 +4,9 @@ import { type Blame, Fault } from '../../src/kernel/fault.ts';
 import type { ProviderType } from '../../src/kernel/provider.ts';
 import { providerTypes } from '../../src/providers/index.ts';
 import { bodyOf, type Case, isStream, readCorpus } from './corpus.ts';
+import { adapterOf, collected } from './dialect.ts';
 import { differences } from './differences.ts';
 import { expectedOf, meaningOf } from './oracle.ts';
-import { streamed } from './stream.ts';
 
 const folder = process.env['CORPUS_DIR'];
 const cases = folder === undefined ? [] : readCorpus(folder);
@@ -33,9 +33,6 @@ function typeOf(recorded: Case): ProviderType | undefined {
   if (name === undefined) return undefined;
   return types.get(recorded.provider === 'vertex' ? 'vertex' : name);
 }
-
-const adapterOf = (type: ProviderType): ProviderAdapter =>
-  type.adapter({ name: type.type, basePath: '', headers: {}, options: {} });
 
 /** SDK error classes by whose doing they are; a class that covers several blames allows each. */
 const classes: Readonly<Record<string, readonly Blame[]>> = {
@@ -90,7 +87,7 @@ describe.skipIf(folder === undefined)("recorded answers mean what the providers'
 function compareAnswer(recorded: Case, adapter: ProviderAdapter): void {
   const expected = { ...expectedOf(recorded), ...differences[recorded.name]?.expected };
   const body = bodyOf(recorded);
-  const answers = isStream(recorded) ? cuts.map((cut) => streamed(adapter, body, cut)) : [adapter.decode(body)];
+  const answers = isStream(recorded) ? cuts.map((cut) => collected(adapter, body, cut)) : [adapter.decode(body)];
   for (const answer of answers) {
     expect(meaningOf(answer)).toEqual(expected);
     expect(answer).toEqual(answers[0]);
@@ -104,7 +101,7 @@ function compareFault(recorded: Case, adapter: ProviderAdapter): void {
     status >= 400
       ? [adapter.fault({ status, headers, body, now: 0 })]
       : isStream(recorded)
-        ? cuts.map((cut) => caught(() => streamed(adapter, body, cut)))
+        ? cuts.map((cut) => caught(() => collected(adapter, body, cut)))
         : [caught(() => adapter.decode(body))];
   const told = recorded.oracle.sdk_error?.status ?? 0;
   const allowed = differences[recorded.name]?.fault ?? (told >= 500 ? ['provider'] : (classes[told] ?? []));

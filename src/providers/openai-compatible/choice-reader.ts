@@ -5,7 +5,7 @@ import { newChunkChoice, newDelta } from '../../kernel/messages.ts';
 import { isObject, type JsonObject, list, text } from '../shared/json-body.ts';
 import { PartPositions } from '../shared/part-positions.ts';
 import { decodeLogprobs } from './decode-logprobs.ts';
-import { annotationCitation, audioPart, imagePart } from './decode-parts.ts';
+import { annotationCitation, audioPart, imagePart, nativePart } from './decode-parts.ts';
 import { finishReason } from './finish-reason.ts';
 import type { Quirks } from './provider.ts';
 import { ReasoningReader } from './reasoning-reader.ts';
@@ -35,6 +35,18 @@ const knownOfMessage: ReadonlySet<string> = new Set([
   'reasoning_details',
 ]);
 
+/** Members of a message that make parts beside its text. An empty list of annotations is in every answer of OpenAI's. */
+const attachments: readonly string[] = ['annotations', 'images', 'audio'];
+
+const isAttached = (value: unknown): boolean => (Array.isArray(value) ? value.length > 0 : isObject(value));
+
+/** Blocks of a content list that are neither text nor thinking (Mistral's references). */
+const otherBlocks = (content: unknown): readonly JsonObject[] =>
+  Array.isArray(content)
+    ? content.filter(isObject).filter((block) => block['type'] !== 'text' && block['type'] !== 'thinking')
+    : nothing;
+const nothing: readonly JsonObject[] = [];
+
 /**
  * Reads one choice of an answer, piece by piece; a whole message is one piece. What has no typed place, also in the
  * message, goes to the choice's `extra`, so that the same stands there whole and streamed.
@@ -57,8 +69,8 @@ export class ChoiceReader {
   }
 
   /**
-   * Appends what is new to `into`: one piece, or several where more than one reasoning detail came. `raw` is the choice
-   * at `path` of `json`, its message under `key`.
+   * Appends what is new to `into`: one piece, or several where one could not say the order (of a piece, the parts are
+   * taken first, then the reasoning, then the text). `raw` is the choice at `path` of `json`, its message under `key`.
    */
   read(
     raw: JsonObject,
@@ -85,9 +97,19 @@ export class ChoiceReader {
       this.#reasoning.read(detail, delta);
       detailed ||= delta.reasoningContent !== '' || this.#quirks.cumulativeReasoning === true;
     }
+    if (isObject(message)) {
+      this.#readText(message, delta, detailed);
+      const others = otherBlocks(message['content']);
+      const attached = others.length > 0 || attachments.some((member) => isAttached(message[member]));
+      if (attached && (delta.content !== '' || delta.reasoningContent !== '')) {
+        into.push(newChunkChoice(this.index, delta));
+        delta = newDelta();
+      }
+      if (attached) this.#readAttachments(message, others, delta);
+      this.#readCalls(message, delta, json, [...path, key]);
+    }
     const choice = newChunkChoice(this.index, delta);
     into.push(choice);
-    if (isObject(message)) this.#readMessage(message, delta, detailed, json, [...path, key]);
     const finish = raw['finish_reason'];
     if (typeof finish === 'string' && finish !== '') {
       this.ended = true;
@@ -105,13 +127,7 @@ export class ChoiceReader {
     this.#readUnknown(raw, message, choice, foreignLogprobs, json, path, key);
   }
 
-  #readMessage(
-    message: JsonObject,
-    delta: Delta,
-    detailed: boolean,
-    json: string,
-    path: readonly (string | number)[],
-  ): void {
+  #readText(message: JsonObject, delta: Delta, detailed: boolean): void {
     // Beside details, which say it in full, the plain text only repeats them.
     if (!detailed) {
       delta.reasoningContent = text(message['reasoning_content']) || text(message['reasoning']);
@@ -119,10 +135,13 @@ export class ChoiceReader {
     if (delta.reasoningContent !== '') this.#positions.reasoning();
     this.#readContent(message['content'], delta);
     delta.refusal = text(message['refusal']);
+  }
 
+  #readAttachments(message: JsonObject, blocks: readonly JsonObject[], delta: Delta): void {
     for (const annotation of list(message['annotations'])) {
       if (isObject(annotation)) this.#addPart(delta, this.#positions.text(), annotationCitation(annotation));
     }
+    for (const block of blocks) this.#addPart(delta, this.#positions.begin(), nativePart(block, this.#type));
     for (const image of list(message['images'])) {
       const part = isObject(image) ? imagePart(image) : undefined;
       if (part !== undefined) this.#addPart(delta, this.#positions.begin(), part);
@@ -132,6 +151,9 @@ export class ChoiceReader {
       this.#audioAt ??= this.#positions.begin();
       this.#addPart(delta, this.#audioAt, audioPart(audio, this.#type));
     }
+  }
+
+  #readCalls(message: JsonObject, delta: Delta, json: string, path: readonly (string | number)[]): void {
     const calls = list(message['tool_calls']);
     for (let i = 0; i < calls.length; i++) {
       const call = calls[i];
@@ -158,7 +180,7 @@ export class ChoiceReader {
                 .join('');
         delta.reasoningContent += thought;
         if (thought !== '') this.#positions.reasoning();
-      } else {
+      } else if (block['type'] === 'text') {
         delta.content += text(block['text']);
       }
     }

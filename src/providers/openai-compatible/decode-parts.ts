@@ -65,4 +65,11 @@ export function audioPart(audio: JsonObject, type: string): ContentPart {
   return part;
 }
 
+/** A block that only this provider knows. */
+export const nativePart = (block: JsonObject, provider: string): ContentPart =>
+  newPart({
+    case: 'native',
+    value: { $typeName: 'llmbridge.v1.NativePart', provider, json: JSON.stringify(block) },
+  });
+
 const bytesOf = (base64: string): Uint8Array<ArrayBuffer> => Uint8Array.from(Buffer.from(base64, 'base64'));
