@@ -164,13 +164,13 @@ describe('too much at once', () => {
 
   it('survives streams that are opened and reset in rapid succession', async () => {
     const port = await open();
-    // HEADERS of `GET /` by the static table, and RST_STREAM, for each stream.
+    // HEADERS of `GET /` of the authority `a` by the static table, and RST_STREAM, for each stream.
     const frames: Buffer[] = [preface, settings];
     for (let id = 1; id < 8_000; id += 2) {
-      const [headers, reset] = [Buffer.alloc(12), Buffer.alloc(13)];
-      headers.set([0, 0, 3, 1, 5], 0);
+      const [headers, reset] = [Buffer.alloc(15), Buffer.alloc(13)];
+      headers.set([0, 0, 6, 1, 5], 0);
       headers.writeUInt32BE(id, 5);
-      headers.set([0x82, 0x84, 0x86], 9);
+      headers.set([0x82, 0x84, 0x86, 1, 1, 0x61], 9);
       reset.set([0, 0, 4, 3, 0], 0);
       reset.writeUInt32BE(id, 5);
       reset.writeUInt32BE(8, 9);

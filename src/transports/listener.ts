@@ -33,6 +33,8 @@ export interface Listener {
   readonly port: number;
   /** Takes no new connection and asks the open ones to go, once their requests are answered. */
   retire(): void;
+  /** Closes the HTTP/1.1 connections that wait for a next request. */
+  closeIdle(): void;
   /** Resolves when the port and all connections are closed. */
   readonly closed: Promise<void>;
   /** Closes every socket now. Resolves when all are closed. */
@@ -92,8 +94,11 @@ export async function createListener(options: ListenerOptions, handlers: Listene
       // Neither of the two ever listened; they report that, and close their idle connections.
       h1.close(ignore);
       h1.closeIdleConnections();
-      for (const session of sessions) retireSession(session);
+      // GOAWAY names the last stream that is served: callers may safely repeat what they sent after it.
+      for (const session of sessions) session.close();
     },
+
+    closeIdle: () => h1.closeIdleConnections(),
 
     destroy() {
       listener.retire();
@@ -181,19 +186,6 @@ function watchPeer(session: http2.ServerHttp2Session, options: ListenerOptions):
       session.setTimeout(options.keepAliveTimeoutMs);
     });
   });
-}
-
-/**
- * Says GOAWAY twice (RFC 9113, section 6.8): first that no more streams shall come, then, a round trip later, which
- * ones were taken. Streams that were on their way between the two are served.
- */
-function retireSession(session: http2.ServerHttp2Session): void {
-  if (session.destroyed || session.closed) return;
-  session.goaway(http2.constants.NGHTTP2_NO_ERROR, 2 ** 31 - 1);
-  const sent = session.ping(() => {
-    if (!session.destroyed) session.close();
-  });
-  if (!sent) session.close();
 }
 
 const preface = Buffer.from('PRI');

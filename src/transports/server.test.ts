@@ -1,5 +1,6 @@
 import { once } from 'node:events';
 import * as http from 'node:http';
+import * as http2 from 'node:http2';
 import * as net from 'node:net';
 import { ConnectError, createClient } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
@@ -7,7 +8,7 @@ import { afterEach, expect, it } from 'vitest';
 import { ErrorInfoSchema } from '../../gen/es/google/rpc/error_details_pb.ts';
 import { Health, HealthCheckResponse_ServingStatus } from '../../gen/es/health/v1/health_pb.ts';
 import { ChatService } from '../../gen/es/llmbridge/v1/chat_service_pb.ts';
-import { chat, chunk, type Stream } from '../../test/support/chat.ts';
+import { chat, chunk, type Stream, streamPath } from '../../test/support/chat.ts';
 import { openPort, type Port } from '../../test/support/port.ts';
 import type { ServerOptions } from './parts.ts';
 
@@ -103,37 +104,21 @@ it('tells those that are left at the drain timeout, and ends', async () => {
   expect(port.ended.map(({ fault }) => fault?.reason)).toEqual(Array(50).fill('SHUTTING_DOWN'));
 });
 
-it('serves what was sent before its GOAWAY arrived', async () => {
-  const port = await open(held().stream);
-  const socket = net.connect(port.port, '127.0.0.1');
-  const closed = once(socket, 'close');
-  // GET / by the static header table, whole.
-  const get = (id: number): Buffer => Buffer.from([0, 0, 3, 1, 5, 0, 0, 0, id, 0x82, 0x84, 0x86]);
-  const settings = Buffer.from([0, 0, 0, 4, 0, 0, 0, 0, 0]);
-  socket.write(Buffer.concat([Buffer.from('PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n'), settings, get(1)]));
-
-  let answered: number[] = [];
-  let drained: Promise<number> | undefined;
-  let buffer = Buffer.alloc(0);
-  const lastTaken: number[] = [];
-  socket.on('data', (chunk: Buffer) => {
-    buffer = Buffer.concat([buffer, chunk]);
-    while (buffer.length >= 9 && buffer.length >= 9 + buffer.readUIntBE(0, 3)) {
-      const frame = buffer.subarray(0, 9 + buffer.readUIntBE(0, 3));
-      buffer = buffer.subarray(frame.length);
-      const [type, stream] = [frame[3], frame.readUInt32BE(5)];
-      if (type === 1) answered = [...answered, stream];
-      if (type === 1 && stream === 1) drained = port.server.drain();
-      if (type === 7) lastTaken.push(frame.readUInt32BE(9));
-      // A request that was on its way when the server's PING was, then the PING's acknowledgement.
-      if (type === 6)
-        socket.write(Buffer.concat([get(3), Buffer.from([0, 0, 8, 6, 1, 0, 0, 0, 0]), frame.subarray(9)]));
-    }
-  });
-  await closed;
-  await drained;
-  expect(answered).toEqual([1, 3]);
-  expect(lastTaken).toEqual([2 ** 31 - 1, 3]);
+it('serves what its GOAWAY names, and tells so', async () => {
+  const { stream, release } = held();
+  const port = await open(stream);
+  const session = http2.connect(port.url);
+  const goneAway = once(session, 'goaway');
+  const client = session.request({ ':method': 'POST', ':path': streamPath, 'content-type': 'application/grpc' });
+  client.end(Buffer.alloc(5));
+  await once(client, 'response');
+  const drained = port.server.drain();
+  const [code, lastStream] = (await goneAway) as [number, number];
+  expect([code, lastStream]).toEqual([0, client.id]);
+  release();
+  const [trailers] = (await once(client.resume(), 'trailers')) as [http2.IncomingHttpHeaders];
+  expect(trailers['grpc-status']).toBe('0');
+  expect(await drained).toBe(0);
 });
 
 it('closes idle connections at once, and those in use after their answer', async () => {

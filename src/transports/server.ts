@@ -90,7 +90,8 @@ export async function createServer(
       await farewell(calls.idle(), options.drainTimeoutMs);
       const cut = calls.inFlight;
       if (cut > 0) await cancelRest();
-      // What was written last is on its way: connections close by themselves once it is delivered.
+      // What was written last is on its way: HTTP/2 connections close by themselves once it is delivered.
+      setImmediate(listener.closeIdle);
       await farewell(listener.closed, farewellMs);
       await listener.destroy();
       return cut;
