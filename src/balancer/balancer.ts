@@ -1,0 +1,186 @@
+import { type BalancerEvents, noBalancerEvents } from '../kernel/balancer-events.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Provider, Route, Target } from '../kernel/provider.ts';
+import { Admission } from './admission.ts';
+import { HedgePace } from './hedge-pace.ts';
+import { isReady, type Lane } from './lane.ts';
+import { policiesOf } from './orders/index.ts';
+import type { Candidate } from './policy.ts';
+import { type BalancerSettings, overlay, type RouteSettings } from './settings.ts';
+import { TargetVitals } from './vitals.ts';
+
+export interface BalancerParts {
+  readonly clock: Clock;
+  readonly settings: BalancerSettings;
+  /** Numbers from 0 to below 1; Math.random by default. */
+  readonly chance?: () => number;
+  readonly events?: BalancerEvents;
+}
+
+/** Targets outside of routes that are remembered: callers may name any model. */
+const mostRemembered = 1_000;
+
+const unbounded = { maxConcurrent: Number.POSITIVE_INFINITY, maxQueue: 0, maxQueueMs: 0 };
+
+/** What is known of every target, and how the calls of every route are spread over theirs. */
+export class Balancer {
+  readonly clock: Clock;
+  readonly chance: () => number;
+  readonly events: BalancerEvents;
+  readonly #settings: BalancerSettings;
+  readonly #lanes = new WeakMap<Route, Lane>();
+  readonly #routeLanes = new Set<Lane>();
+  /** Lanes of single targets by provider and model, the least recently used first. */
+  readonly #singles = new Map<string, Lane>();
+  /** Vitals of the routes' targets, by provider and model: routes that share a target share what is known of it. */
+  readonly #vitals = new Map<string, TargetVitals>();
+  readonly #admissions = new Map<string, Admission>();
+
+  constructor({ clock, settings, chance, events }: BalancerParts) {
+    this.clock = clock;
+    this.chance = chance ?? Math.random;
+    this.events = events ?? noBalancerEvents;
+    this.#settings = settings;
+  }
+
+  /** The lane of a route. */
+  ofRoute(route: Route): Lane {
+    let lane = this.#lanes.get(route);
+    if (lane === undefined) {
+      const settings = this.#routeSettings(route.name);
+      lane = this.#lane(route.name, settings, route.policy, route.targets, this.#pinned);
+      this.#lanes.set(route, lane);
+      this.#routeLanes.add(lane);
+    }
+    return lane;
+  }
+
+  /** The lane of one model at one provider, asked for by name. */
+  ofTarget(target: Target): Lane {
+    const key = keyOf(target);
+    let lane = this.#singles.get(key);
+    if (lane !== undefined && lane.tiers[0]?.[0]?.target.provider === target.provider) {
+      if (this.#singles.size > mostRemembered / 2) {
+        this.#singles.delete(key);
+        this.#singles.set(key, lane);
+      }
+      return lane;
+    }
+    const settings = { ...this.#settings, admission: unbounded };
+    lane = this.#lane(key, settings, [], [target], () => this.#vitals.get(key) ?? this.#newVitals(target));
+    if (this.#singles.size >= mostRemembered) this.#forgetOne();
+    this.#singles.set(key, lane);
+    return lane;
+  }
+
+  /** A lane of some of a lane's candidates, in other tiers: what a caller's own preference leaves. */
+  narrowed(lane: Lane, tiers: readonly (readonly Candidate[])[]): Lane {
+    return { ...lane, tiers };
+  }
+
+  /** Whether a route has a target that may be asked now. */
+  isServing(route: Route): boolean {
+    return this.ofRoute(route).tiers.some((tier) => tier.some(isReady));
+  }
+
+  /** Every target that routes lead to, and those lately asked by name. */
+  *targets(): Generator<Candidate> {
+    const seen = new Set<TargetVitals>();
+    for (const lane of this.#singles.values()) yield* unseen(lane, seen);
+    for (const lane of this.#routeLanes) yield* unseen(lane, seen);
+  }
+
+  #lane(
+    name: string,
+    settings: RouteSettings,
+    policy: readonly string[],
+    targets: readonly Target[],
+    vitalsOf: (target: Target) => TargetVitals,
+  ): Lane {
+    const enabled = targets.filter(({ provider }) => provider.disabled === undefined);
+    const candidates = enabled.map((target) => ({
+      target,
+      vitals: vitalsOf(target),
+      timeouts: this.#timeouts(target.provider, name),
+      admission: this.#providerAdmission(target.provider),
+    }));
+    const tiers = [...Map.groupBy(candidates, ({ target }) => target.priority)]
+      .sort(([a], [b]) => a - b)
+      .map(([, tier]) => tier);
+    return {
+      name,
+      settings,
+      tiers,
+      policies: policiesOf(policy, this.chance),
+      admission: new Admission(this.clock, settings.admission),
+      pace: new HedgePace(this.clock, settings.hedge),
+      looksInside:
+        policy.includes('cheapest') ||
+        targets.some(({ context, lacks }) => context !== undefined || lacks !== undefined),
+    };
+  }
+
+  #routeSettings(name: string): RouteSettings {
+    const { timeouts, retry, hedge, recovery, contextFallback, admission } = this.#settings;
+    const own = this.#settings.routes.get(name);
+    return {
+      timeouts: overlay(timeouts, own?.timeouts),
+      retry: overlay(retry, own?.retry),
+      hedge: overlay(hedge, own?.hedge),
+      recovery: own?.recovery ?? recovery,
+      contextFallback: own?.contextFallback ?? contextFallback,
+      admission: overlay(admission, own?.admission),
+    };
+  }
+
+  #timeouts({ name }: Provider, route: string) {
+    const { timeouts, providers, routes } = this.#settings;
+    return overlay(overlay(timeouts, providers.get(name)?.timeouts), routes.get(route)?.timeouts);
+  }
+
+  #providerAdmission({ name }: Provider): Admission {
+    let admission = this.#admissions.get(name);
+    if (admission === undefined) {
+      const { admission: defaults, providers } = this.#settings;
+      const bounds = { ...defaults, maxConcurrent: Number.POSITIVE_INFINITY };
+      admission = new Admission(this.clock, overlay(bounds, providers.get(name)?.admission));
+      this.#admissions.set(name, admission);
+    }
+    return admission;
+  }
+
+  readonly #pinned = (target: Target): TargetVitals => {
+    const key = keyOf(target);
+    let vitals = this.#vitals.get(key);
+    if (vitals === undefined) {
+      vitals = this.#newVitals(target);
+      this.#vitals.set(key, vitals);
+    }
+    return vitals;
+  };
+
+  #newVitals(target: Target): TargetVitals {
+    const { breaker, budget, providers } = this.#settings;
+    const own = overlay(breaker, providers.get(target.provider.name)?.breaker);
+    return new TargetVitals(target, this.clock, { breaker: own, budget }, this.events);
+  }
+
+  /** The least recently used of those that nobody uses now. */
+  #forgetOne(): void {
+    for (const [key, { tiers }] of this.#singles) {
+      if (tiers[0]?.[0]?.vitals.inFlight !== 0) continue;
+      this.#singles.delete(key);
+      return;
+    }
+  }
+}
+
+const keyOf = ({ provider, model }: Target): string => `${provider.name}/${model}`;
+
+function* unseen({ tiers }: Lane, seen: Set<TargetVitals>): Generator<Candidate> {
+  for (const candidate of tiers.flat()) {
+    if (seen.has(candidate.vitals)) continue;
+    seen.add(candidate.vitals);
+    yield candidate;
+  }
+}

@@ -1,0 +1,27 @@
+import type { Target } from './provider.ts';
+
+/** Told of what the balancer does between calls and attempts; for metrics. Durations in milliseconds. */
+export interface BalancerEvents {
+  /** A target's breaker opened. */
+  ejected(target: Target, forMs: number): void;
+  /** A key of a target rests: it is over its limit, or was refused. */
+  cooled(target: Target, why: 'limit' | 'credential', forMs: number): void;
+  /** A call waited for a free place of its route or provider; `refused` if it got none. */
+  queued(scope: 'route' | 'provider', waitMs: number, refused: boolean): void;
+  /** A second attempt was started; told when it is known which of the two served. */
+  hedged(route: string, won: boolean): void;
+  /** A cut stream was taken up again; told when it is known whether the answer came out whole. */
+  recovered(route: string, mode: string, whole: boolean): void;
+  /** A cancelled call's attempt was ended, this long after the cancel. */
+  aborted(ms: number): void;
+}
+
+/** For whoever does not want to know. */
+export const noBalancerEvents: BalancerEvents = {
+  ejected() {},
+  cooled() {},
+  queued() {},
+  hedged() {},
+  recovered() {},
+  aborted() {},
+};
