@@ -10,7 +10,15 @@ import { Role } from '../../gen/ts-proto/llmbridge/v1/content.ts';
 import { ModelServiceClient } from '../../gen/ts-proto/llmbridge/v1/model_service.ts';
 import { number, parse, wholeNumber } from './arguments.ts';
 import { createStreamPrinter, outcomeLine, painter, wholeText } from './call-output.ts';
-import { channelCredentials, channelOptions, channelUsage, describeError, exitCodeOf, metadataOf } from './channel.ts';
+import {
+  type Channel,
+  channelOptions,
+  channelTo,
+  channelUsage,
+  describeError,
+  exitCodeOf,
+  metadataOf,
+} from './channel.ts';
 import { Exit, UsageError, type Verb } from './verb.ts';
 
 const usage = `llm-bridge call [options] [PROMPT]
@@ -61,8 +69,8 @@ function interruptible(call: { cancel(): void }): () => void {
 }
 
 /** The first model that the gateway lists. */
-function firstModel(address: string, session: Session, credentials: ReturnType<typeof channelCredentials>) {
-  const client = new ModelServiceClient(address, credentials);
+function firstModel({ address, credentials, options }: Channel, session: Session) {
+  const client = new ModelServiceClient(address, credentials, options);
   return new Promise<string>((resolve, reject) => {
     client.listModels({ provider: '' }, session.metadata, session.deadline, (error, response) => {
       client.close();
@@ -137,20 +145,19 @@ export const call: Verb = {
     const temperature = number('temperature', values.temperature);
     const maxTokens = wholeNumber('max-tokens', values['max-tokens'], 1);
     const seconds = number('timeout', values.timeout);
-    const address = values.address ?? '127.0.0.1:8080';
-    const credentials = channelCredentials(values.tls, values.ca);
+    const channel = channelTo(values.address ?? '127.0.0.1:8080', values.tls, values.ca);
     const metadata = metadataOf(values.header ?? []);
     const prompt = await promptOf(positionals);
     // A reader that closed the pipe wants no more; there is nobody left to tell.
     process.stdout.on('error', () => process.exit(Exit.FAILED));
 
-    const client = new ChatServiceClient(address, credentials);
+    const client = new ChatServiceClient(channel.address, channel.credentials, channel.options);
     const deadline = seconds === undefined ? {} : { deadline: Date.now() + seconds * 1000 };
     const session: Session = { client, metadata, deadline, json: values.json === true };
     try {
       const system = values.system === undefined ? [] : [{ role: Role.ROLE_SYSTEM, content: values.system }];
       const request = ChatCompletionRequest.fromPartial({
-        model: values.model ?? (await firstModel(address, session, credentials)),
+        model: values.model ?? (await firstModel(channel, session)),
         provider: values.provider ?? '',
         messages: [...system, { role: Role.ROLE_USER, content: prompt }],
         temperature,

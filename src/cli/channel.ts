@@ -1,5 +1,14 @@
 import { readFileSync } from 'node:fs';
-import { type ChannelCredentials, credentials, Metadata, type ServiceError, status } from '@grpc/grpc-js';
+import { isIP } from 'node:net';
+import { checkServerIdentity } from 'node:tls';
+import {
+  type ChannelCredentials,
+  type ClientOptions,
+  credentials,
+  Metadata,
+  type ServiceError,
+  status,
+} from '@grpc/grpc-js';
 import { ErrorInfo } from '../../gen/ts-proto/google/rpc/error_details.ts';
 import { Status } from '../../gen/ts-proto/google/rpc/status.ts';
 import { Exit, UsageError } from './verb.ts';
@@ -19,15 +28,42 @@ export const channelUsage = `  -a, --address HOST:PORT   the gateway (127.0.0.1:
   -H, --header NAME=VALUE   send metadata; may be repeated
       --timeout SECONDS     give up after so long`;
 
-/** `--tls` and `--ca` as grpc-js wants them. */
-export function channelCredentials(tls: boolean | undefined, ca: string | undefined): ChannelCredentials {
-  if (ca === undefined) return tls === true ? credentials.createSsl() : credentials.createInsecure();
+/** How to reach a gateway: what a grpc-js client is made of. */
+export interface Channel {
+  readonly address: string;
+  readonly credentials: ChannelCredentials;
+  readonly options: ClientOptions;
+}
+
+/** Server names in TLS are names (RFC 6066, section 3): for an address, the certificate alone is checked against it. */
+function tlsChannel(address: string, roots: Buffer | null, verify: boolean): Channel {
+  const host = address.replace(/:\d+$/, '').replace(/^\[(.*)\]$/, '$1');
+  const byAddress = isIP(host) !== 0;
+  return {
+    address,
+    credentials: credentials.createSsl(roots, null, null, {
+      rejectUnauthorized: verify,
+      ...(byAddress && { checkServerIdentity: (_name, certificate) => checkServerIdentity(host, certificate) }),
+    }),
+    options: byAddress ? { 'grpc.ssl_target_name_override': 'localhost' } : {},
+  };
+}
+
+/** A gateway by `--address`, `--tls` and `--ca`. */
+export function channelTo(address: string, tls: boolean | undefined, ca: string | undefined): Channel {
+  if (ca === undefined && tls !== true) return { address, credentials: credentials.createInsecure(), options: {} };
+  let roots: Buffer | null = null;
   try {
-    return credentials.createSsl(readFileSync(ca));
+    if (ca !== undefined) roots = readFileSync(ca);
+    return tlsChannel(address, roots, true);
   } catch (cause) {
     throw new UsageError(`cannot use ${ca}: ${(cause as Error).message}`);
   }
 }
+
+/** This machine's own gateway: its certificate names it for the world, and loopback needs no proof. */
+export const channelToSelf = (address: string, tls: boolean): Channel =>
+  tls ? tlsChannel(address, null, false) : channelTo(address, false, undefined);
 
 /** `--header name=value` (or `name: value`) as metadata. */
 export function metadataOf(headers: readonly string[]): Metadata {

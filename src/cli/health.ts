@@ -1,4 +1,3 @@
-import { credentials } from '@grpc/grpc-js';
 import {
   HealthClient,
   HealthCheckResponse_ServingStatus as ServingStatus,
@@ -8,7 +7,15 @@ import { chooseConfig } from '../config/choose.ts';
 import { readEnvironment } from '../config/environment.ts';
 import { providerTypes } from '../providers/index.ts';
 import { number, parse } from './arguments.ts';
-import { channelCredentials, channelOptions, channelUsage, describeError, metadataOf } from './channel.ts';
+import {
+  type Channel,
+  channelOptions,
+  channelTo,
+  channelToSelf,
+  channelUsage,
+  describeError,
+  metadataOf,
+} from './channel.ts';
 import { Exit, type Verb } from './verb.ts';
 
 const usage = `llm-bridge health [options]
@@ -20,17 +27,11 @@ ${channelUsage}
       --service NAME        one service's health rather than the whole gateway's
   -c, --config FILE         the configuration to find the address in`;
 
-/** Where this machine's own gateway listens. Its certificate names it for the world, not for loopback. */
-function configured(file: string | undefined) {
+/** Where this machine's own gateway listens. */
+function ownGateway(file: string | undefined): Channel {
   const { host, port, tls } = chooseConfig(file, readEnvironment(process.cwd()), providerTypes).config.server;
   const local = { '0.0.0.0': '127.0.0.1', '::': '[::1]' }[host] ?? (host.includes(':') ? `[${host}]` : host);
-  return {
-    address: `${local}:${port}`,
-    channel:
-      tls.cert === undefined
-        ? credentials.createInsecure()
-        : credentials.createSsl(null, null, null, { rejectUnauthorized: false }),
-  };
+  return channelToSelf(`${local}:${port}`, tls.cert !== undefined);
 }
 
 export const health: Verb = {
@@ -41,11 +42,9 @@ export const health: Verb = {
       options: { ...channelOptions, service: { type: 'string' }, config: { type: 'string', short: 'c' } },
     });
     const deadline = Date.now() + (number('timeout', values.timeout) ?? 3) * 1000;
-    const { address, channel } =
-      values.address === undefined
-        ? configured(values.config)
-        : { address: values.address, channel: channelCredentials(values.tls, values.ca) };
-    const client = new HealthClient(address, channel);
+    const { address, credentials, options } =
+      values.address === undefined ? ownGateway(values.config) : channelTo(values.address, values.tls, values.ca);
+    const client = new HealthClient(address, credentials, options);
     const metadata = metadataOf(values.header ?? []);
     return new Promise((resolve) => {
       client.check({ service: values.service ?? '' }, metadata, { deadline }, (error, response) => {

@@ -15,6 +15,9 @@ configs/demo.yaml, whose answers are simulated.
 
   -c, --config FILE    the configuration`;
 
+/** How much longer than `server.drain_timeout` a drain may take, for farewells and sockets to close. */
+const overdueMs = 5_000;
+
 /** Grace for what should have ended with the drain before the process ends regardless. */
 const lingerMs = 1_000;
 
@@ -43,7 +46,11 @@ export const serve: Verb = {
     if (chosen.demo) events.configWarning(chosen.file, chosen.why);
     for (const { path, message } of chosen.warnings) events.configWarning(path, message);
 
-    await gateway.drain(await stopped);
+    const signal = await stopped;
+    // The drain's own timers keep no process alive; this one does, and ends what would hang.
+    const overdue = setTimeout(() => process.exit(Exit.FAILED), chosen.config.server.drain_timeout + overdueMs);
+    await gateway.drain(signal);
+    clearTimeout(overdue);
     setTimeout(() => process.exit(Exit.OK), lingerMs).unref();
     return Exit.OK;
   },
