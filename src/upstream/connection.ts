@@ -1,6 +1,6 @@
 import net from 'node:net';
 import tls from 'node:tls';
-import { Client } from 'undici';
+import { Client, type Dispatcher } from 'undici';
 
 /** What TLS needs beyond the system's own roots; the names are node:tls's. */
 export type TlsClientOptions = Pick<tls.ConnectionOptions, 'ca' | 'cert' | 'key' | 'servername' | 'rejectUnauthorized'>;
@@ -53,7 +53,9 @@ export class Connection {
     this.#client.on('disconnect', () => onLost(this));
   }
 
-  dispatch: Client['dispatch'] = (options, handler) => this.#client.dispatch(options, handler);
+  dispatch(options: Dispatcher.DispatchOptions, handler: Dispatcher.DispatchHandler): void {
+    this.#client.dispatch(options, handler);
+  }
 
   /** Whether the socket broke rather than ended, or still holds bytes of a request that was answered early. */
   get unclean(): boolean {

@@ -65,12 +65,10 @@ export class HttpExchange implements Exchange, Dispatcher.DispatchHandler {
     if (!this.#paused) return;
     this.#paused = false;
     // Undici's parser is not reentrant: resuming one answer from within another's data would trip its assertion.
-    queueMicrotask(this.#applyResume);
+    queueMicrotask(() => {
+      if (!this.#paused && !this.done) this.#controller?.resume();
+    });
   }
-
-  readonly #applyResume = (): void => {
-    if (!this.#paused && !this.done) this.#controller?.resume();
-  };
 
   onRequestStart(controller: Dispatcher.DispatchController): void {
     this.#controller = controller;

@@ -1,8 +1,10 @@
 import { once } from 'node:events';
 import net from 'node:net';
+import tls from 'node:tls';
 import { afterEach, expect, test } from 'vitest';
 import type { Exchange, HttpRequest, ResponseHandler, Upstream } from '../kernel/upstream.ts';
 import { createHttpUpstream, type HttpUpstreamOptions } from './http.ts';
+import { localhostCertificate } from './testing/localhost-certificate.ts';
 
 const cleanups: (() => unknown)[] = [];
 afterEach(async () => {
@@ -330,6 +332,35 @@ test('cancel amid a TLS handshake closes the socket; the connect timeout does, t
   expect(late.events).toEqual(['error connect']);
   const second = await server.connection(1);
   await closed(second);
+});
+
+test('TLS: the server is verified and named, sessions are resumed', async () => {
+  const seen: [servername: unknown, reused: boolean][] = [];
+  const server = tls.createServer({ ...localhostCertificate, ALPNProtocols: ['h2', 'http/1.1'] }, (socket) => {
+    seen.push([socket.servername, socket.isSessionReused()]);
+    socket.on('error', () => {});
+    socket.on('data', () => socket.end(whole.replace('\r\n', '\r\nConnection: close\r\n')));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  cleanups.push(() => server.close());
+  const { port } = server.address() as net.AddressInfo;
+  const origin = `https://localhost:${port}`;
+
+  const trusting = client(port, { origin, tls: { ca: localhostCertificate.cert } });
+  for (let i = 0; i < 2; i++) {
+    const told = ask(trusting);
+    await told.over;
+    expect(told.events).toEqual(['head 200', 'data', 'end']);
+  }
+  expect(seen).toEqual([
+    ['localhost', false],
+    ['localhost', true],
+  ]);
+
+  const distrusting = ask(client(port, { origin }));
+  await distrusting.over;
+  expect(distrusting.events).toEqual(['error connect']);
 });
 
 test('requests beyond maxConnections wait, and go out in order', async () => {
