@@ -38,7 +38,7 @@ export const azureOpenAi = openAiCompatible({
     api_version: z.string().optional(),
     deployments: z.record(z.string(), z.string()).optional(),
   },
-  quirks: { limit: 'max_completion_tokens', developerRole: 'developer', allowedTools: true },
+  quirks: { limit: 'max_completion_tokens', developerRole: 'developer', allowedTools: true, customTools: true },
   credential,
   path,
   model: deploymentOf,

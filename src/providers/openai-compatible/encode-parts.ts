@@ -78,7 +78,9 @@ export class PartEncoder {
 
   #audio({ source, format }: AudioPart, path: string): Body | undefined {
     if (source.case === 'data') {
-      return { type: 'input_audio', input_audio: { data: base64(source.value), format: format || 'wav' } };
+      const data = base64(source.value);
+      if (this.#quirks.documentUrls) return { type: 'input_audio', input_audio: data };
+      return { type: 'input_audio', input_audio: { data, format: format || 'wav' } };
     }
     if (source.case === 'url' && this.#quirks.mediaUrls) {
       return { type: 'audio_url', audio_url: { url: source.value } };
@@ -91,6 +93,10 @@ export class PartEncoder {
   #file({ source, mediaType, filename, citations }: FilePart, path: string): Body | undefined {
     if (citations !== undefined) this.#notes.dropped(`${path}.file.citations`, 'citations cannot be asked for');
     const name = filename || undefined;
+    if (this.#quirks.documentUrls && (source.case === 'data' || source.case === 'url')) {
+      const url = source.case === 'url' ? source.value : dataUrl(mediaType || 'application/pdf', source.value);
+      return { type: 'document_url', document_url: url, document_name: name };
+    }
     switch (source.case) {
       case 'data':
         return {
@@ -98,6 +104,7 @@ export class PartEncoder {
           file: { filename: name ?? 'document', file_data: dataUrl(mediaType || 'application/pdf', source.value) },
         };
       case 'fileId':
+        if (this.#quirks.documentUrls) return { type: 'file', file_id: source.value };
         return { type: 'file', file: { file_id: source.value } };
       case 'url':
         if (this.#quirks.fileUrls) return { type: 'file', file: { filename: name, file_data: source.value } };

@@ -34,6 +34,10 @@ function encodeTool(tool: Tool, path: string, type: string, quirks: Quirks, note
     notes.dropped(path, `a tool of ${value.provider}`);
     return undefined;
   }
+  if (kind === 'custom' && !quirks.customTools) {
+    notes.dropped(path, 'only functions can be called');
+    return undefined;
+  }
   const encoded: Body = { type: kind };
   if (kind === 'function') {
     encoded['function'] = {

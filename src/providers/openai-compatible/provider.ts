@@ -36,6 +36,10 @@ export interface Quirks {
   readonly mediaUrls?: boolean;
   /** Takes a document's URL in `file_data`. */
   readonly fileUrls?: boolean;
+  /** Takes documents as `document_url` and sound as bare base64. */
+  readonly documentUrls?: boolean;
+  /** Takes tools of the type `custom`. */
+  readonly customTools?: boolean;
   /** Takes `tool_choice` of the form `allowed_tools`; without it `tools` is narrowed. */
   readonly allowedTools?: boolean;
   /** False where JSON of a schema cannot be asked for: any JSON is, then. */

@@ -1,4 +1,4 @@
-import { type Message, Role } from '../../../gen/es/llmbridge/v1/content_pb.ts';
+import { type ContentPart, type Message, Role } from '../../../gen/es/llmbridge/v1/content_pb.ts';
 import type { SourceText } from '../../kernel/call.ts';
 import type { ChatRequest } from '../../kernel/messages.ts';
 import { gatewayMembers } from '../shared/extra.ts';
@@ -41,10 +41,15 @@ function isPlain(message: Message, quirks: Quirks): boolean {
   if (message.name !== '' && quirks.names === false) return false;
   if (message.isError !== undefined || (message.cacheControl !== undefined && !quirks.cacheControl)) return false;
   if (message.role !== Role.ASSISTANT) {
-    return message.parts.every((part) => part.cacheControl === undefined || quirks.cacheControl === true);
+    return message.parts.every((part) => isPlainPart(part, quirks));
   }
   if (message.reasoningContent !== '' && quirks.reasoningField !== 'reasoning_content') return false;
   return message.parts.every((part) => part.part.case === 'text' || part.part.case === 'refusal');
+}
+
+function isPlainPart({ part, cacheControl }: ContentPart, quirks: Quirks): boolean {
+  if (cacheControl !== undefined && !quirks.cacheControl) return false;
+  return !(quirks.documentUrls && (part.case === 'file' || part.case === 'audio'));
 }
 
 /** Whether a map of the request has anything in it. */

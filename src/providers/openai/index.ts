@@ -6,5 +6,5 @@ export const openai = openAiCompatible({
   title: 'OpenAI',
   baseUrl: 'https://api.openai.com/v1',
   keyVariable: 'OPENAI_API_KEY',
-  quirks: { limit: 'max_completion_tokens', developerRole: 'developer', allowedTools: true },
+  quirks: { limit: 'max_completion_tokens', developerRole: 'developer', allowedTools: true, customTools: true },
 });

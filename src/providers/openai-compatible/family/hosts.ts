@@ -29,6 +29,7 @@ export const hosts: readonly CompatibleProvider[] = [
       reasoningDetails: true,
       reasoningField: 'reasoning',
       reasoning: reasoningObject,
+      customTools: true,
     },
   },
   {
@@ -41,6 +42,7 @@ export const hosts: readonly CompatibleProvider[] = [
       reasoningDetails: true,
       reasoningField: 'reasoning',
       reasoning: reasoningObject,
+      customTools: true,
     },
   },
   {

@@ -13,6 +13,8 @@ export const labs: readonly CompatibleProvider[] = [
     quirks: {
       developerRole: 'system',
       reasoningField: 'thinking blocks',
+      documentUrls: true,
+      names: false,
       streamOptions: false,
       renamed: { seed: 'random_seed' },
       unsupported: [

@@ -18,7 +18,7 @@ export const servers: readonly CompatibleProvider[] = [
     title: 'Any OpenAI-compatible server',
     baseUrl: undefined,
     requiresKey: false,
-    quirks: { topK: true, mediaUrls: true, reasoningField: 'reasoning_content', allowedTools: true },
+    quirks: { topK: true, mediaUrls: true, reasoningField: 'reasoning_content', allowedTools: true, customTools: true },
   },
   {
     type: 'simulator',
@@ -27,6 +27,13 @@ export const servers: readonly CompatibleProvider[] = [
     baseUrl: undefined,
     requiresKey: false,
     simulated: true,
-    quirks: { topK: true, mediaUrls: true, fileUrls: true, reasoningField: 'reasoning_content', allowedTools: true },
+    quirks: {
+      topK: true,
+      mediaUrls: true,
+      fileUrls: true,
+      reasoningField: 'reasoning_content',
+      allowedTools: true,
+      customTools: true,
+    },
   },
 ];
