@@ -363,6 +363,39 @@ test('TLS: the server is verified and named, sessions are resumed', async () => 
   expect(distrusting.events).toEqual(['error connect']);
 });
 
+test('a request may be sent from within the end, the data or the failure of another', async () => {
+  const server = await peer((socket, _request, nth) => {
+    if (nth % 3 === 2) socket.resetAndDestroy();
+    else socket.write(whole);
+  });
+  const upstream = client(server.port);
+  const told: string[] = [];
+  await new Promise<void>((resolve) => {
+    const next = () => {
+      if (told.length === 30) return resolve();
+      let cancelled = false;
+      const again = (event: string) => {
+        if (cancelled) throw new Error('heard after cancel');
+        told.push(event);
+        next();
+      };
+      const exchange = upstream.send(post, {
+        head() {},
+        data() {
+          if (told.length % 3 !== 1) return;
+          exchange.cancel();
+          again('cancelled');
+          cancelled = true;
+        },
+        end: () => again('end'),
+        error: (kind) => again(kind),
+      });
+    };
+    next();
+  });
+  expect(told.slice(0, 6)).toEqual(['end', 'cancelled', 'reset', 'end', 'cancelled', 'reset']);
+});
+
 test('requests beyond maxConnections wait, and go out in order', async () => {
   const open: net.Socket[] = [];
   const server = await peer((socket) => open.push(socket));
