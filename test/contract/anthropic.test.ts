@@ -82,3 +82,10 @@ test('an error event is the fault that it would have been as an answer', () => {
     }),
   );
 });
+
+test('the last chunk has the reason, the counts and all that is said beside them', () => {
+  const last = chunksOf(adapter, fixture('anthropic/thinking-tools.sse'), 4096).at(-1);
+  expect(last?.choices[0]?.nativeFinishReason).toBe('tool_use');
+  expect(last?.usage?.totalTokens).toBe(519);
+  expect(last?.extra['anthropic']).toContain('container_01');
+});

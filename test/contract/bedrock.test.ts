@@ -100,3 +100,17 @@ test('an unmodeled error has its code and message in headers', () => {
     expect.objectContaining({ detail: expect.objectContaining({ providerCode: 'InternalFailure' }) as unknown }),
   );
 });
+
+test('the last chunk has the reason, the counts and all that is said beside them', () => {
+  const last = chunksOf(adapter, Buffer.concat(events('thinking-tools')), 4096).at(-1);
+  expect(last?.choices[0]?.nativeFinishReason).toBe('tool_use');
+  expect(last?.usage?.totalTokens).toBe(519);
+  expect(last?.serviceTier).toBe('priority');
+  expect(last?.extra['bedrock']).toContain('latencyMs');
+});
+
+test('an answer whose counts never come is whole nevertheless', () => {
+  const answer = collected(adapter, Buffer.concat(events('thinking-tools').slice(0, -1)), 4096);
+  expect(answer.choices[0]?.finishReason).toBe(FinishReason.TOOL_CALLS);
+  expect(answer.usage).toBeUndefined();
+});

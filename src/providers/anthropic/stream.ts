@@ -1,11 +1,12 @@
 import type { EmitChunk, Frame, StreamDecoder } from '../../kernel/adapter.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { members, splice, valueAt } from '../../kernel/json-text.ts';
+import type { ChatChunk } from '../../kernel/messages.ts';
 import { BlockChunks } from '../shared/block-chunks.ts';
 import { isObject, type JsonObject, malformed, parseObject, text } from '../shared/json-body.ts';
-import { leftovers, picked } from '../shared/leftovers.ts';
+import { joined, leftovers, picked } from '../shared/leftovers.ts';
 import { AnswerBlocks } from './answer-blocks.ts';
-import { extraOf } from './dialect.ts';
+import { dialect, extraOf } from './dialect.ts';
 import { faultOfEvent } from './fault.ts';
 import { finishReason } from './finish.ts';
 import { endMembers, messageMembers, refusalOf } from './response.ts';
@@ -21,11 +22,14 @@ export class MessageDecoder implements StreamDecoder {
   #usage: JsonObject = {};
   #usageSource = '{}';
   #begun = false;
+  /** The chunk that ends the answer, held until nothing can be said beside it. */
+  #last: ChatChunk | undefined;
   #whole = false;
 
   push(frame: Frame, emit: EmitChunk): void {
     if (frame.event === 'ping') return;
     const event = parseObject(frame.data, 'an event that is not a JSON object');
+    if (frame.event === 'error') throw faultOfEvent(event);
     switch (event['type']) {
       case 'message_start':
         this.#start(event, frame.data, emit);
@@ -48,12 +52,9 @@ export class MessageDecoder implements StreamDecoder {
       case 'message_delta':
         this.#delta(event, frame.data, emit);
         break;
-      case 'message_stop': {
-        this.#whole = true;
-        const extra = leftovers(event, eventMembers, () => frame.data);
-        if (extra !== '') this.#emitExtra(extra, emit);
-        return;
-      }
+      case 'message_stop':
+        this.#stop(event, frame.data, emit);
+        break;
       case 'error':
         throw faultOfEvent(event);
       // The protocol may grow; the provider asks clients to pass over what they do not know.
@@ -96,16 +97,24 @@ export class MessageDecoder implements StreamDecoder {
       extraOf(picked(delta, endMembers, end)),
       usage,
     );
-    last.extra = extraOf(leftovers(delta, deltaMembers, end));
-    emit(last);
-    const beside = leftovers(event, eventMembers, () => source);
-    if (beside !== '') this.#emitExtra(beside, emit);
+    last.extra = extraOf(
+      joined(
+        leftovers(delta, deltaMembers, end),
+        leftovers(event, eventMembers, () => source),
+      ),
+    );
+    if (this.#last) emit(this.#last);
+    this.#last = last;
   }
 
-  #emitExtra(extra: string, emit: EmitChunk): void {
-    const chunk = this.#chunks.chunk();
-    chunk.extra = extraOf(extra);
-    emit(chunk);
+  #stop(event: JsonObject, source: string, emit: EmitChunk): void {
+    const last = this.#last;
+    if (last === undefined) throw malformed('a message stop before its end');
+    const beside = leftovers(event, eventMembers, () => source);
+    if (beside !== '') last.extra = extraOf(joined(last.extra[dialect] ?? '', beside));
+    this.#last = undefined;
+    this.#whole = true;
+    emit(last);
   }
 
   /** Later counts stand for earlier ones; null says nothing. */

@@ -1,11 +1,12 @@
 import type { EmitChunk, Frame, StreamDecoder } from '../../kernel/adapter.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { valueAt } from '../../kernel/json-text.ts';
+import type { ChatChunk } from '../../kernel/messages.ts';
 import { BlockChunks } from '../shared/block-chunks.ts';
 import { isObject, type JsonObject, malformed, parseObject, text } from '../shared/json-body.ts';
-import { leftovers } from '../shared/leftovers.ts';
+import { joined, leftovers } from '../shared/leftovers.ts';
 import { AnswerBlocks } from './answer-blocks.ts';
-import { extraOf } from './dialect.ts';
+import { dialect, extraOf } from './dialect.ts';
 import { faultOfException } from './fault.ts';
 import { finishReason } from './finish.ts';
 import { serviceTierOf } from './response.ts';
@@ -19,6 +20,8 @@ export class ConverseDecoder implements StreamDecoder {
   readonly #chunks = new BlockChunks();
   readonly #blocks = new AnswerBlocks(this.#chunks);
   #index: unknown;
+  /** The chunk that ends the answer, held for the counts that come behind it. */
+  #last: ChatChunk | undefined;
   #whole = false;
 
   push({ event, data }: Frame, emit: EmitChunk): void {
@@ -50,7 +53,7 @@ export class ConverseDecoder implements StreamDecoder {
         const native = text(body['stopReason']);
         const last = this.#chunks.finish(finishReason(native), native, '', {}, undefined);
         last.extra = extraOf(leftovers(body, typed, () => data));
-        emit(last);
+        this.#last = last;
         break;
       }
       case 'metadata':
@@ -60,7 +63,8 @@ export class ConverseDecoder implements StreamDecoder {
     }
   }
 
-  end(): void {
+  end(emit: EmitChunk): void {
+    if (this.#last) emit(this.#last);
     if (this.#whole) return;
     throw new Fault('PROVIDER_STREAM_CUT', 'the provider ended the stream before the answer was whole', {
       blame: 'provider',
@@ -79,8 +83,16 @@ export class ConverseDecoder implements StreamDecoder {
     const usage = body['usage'];
     this.#chunks.serviceTier = serviceTierOf(body);
     const counted = isObject(usage) ? usageOf(usage, () => valueAt(data, ['usage'])) : undefined;
-    const chunk = this.#chunks.chunk(undefined, counted);
-    chunk.extra = extraOf(leftovers(body, typed, () => data));
+    const chunk = this.#last ?? this.#chunks.chunk();
+    this.#last = undefined;
+    if (counted) chunk.usage = counted;
+    chunk.serviceTier = this.#chunks.serviceTier;
+    chunk.extra = extraOf(
+      joined(
+        chunk.extra[dialect] ?? '',
+        leftovers(body, typed, () => data),
+      ),
+    );
     emit(chunk);
   }
 }

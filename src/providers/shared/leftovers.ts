@@ -1,4 +1,4 @@
-import { members } from '../../kernel/json-text.ts';
+import { members, splice } from '../../kernel/json-text.ts';
 import type { JsonObject } from './json-body.ts';
 
 type Source = () => string | undefined;
@@ -14,6 +14,12 @@ export function leftovers(object: JsonObject, known: ReadonlySet<string>, source
 /** The named members alone, likewise. */
 export function picked(object: JsonObject, names: ReadonlySet<string>, source: Source): string {
   return slices(object, (key) => names.has(key), source);
+}
+
+/** Two such texts as one; a member that both have is the second's. */
+export function joined(first: string, second: string): string {
+  if (first === '' || second === '') return first || second;
+  return splice(first, Object.fromEntries(members(second)));
 }
 
 function slices(object: JsonObject, wanted: (key: string) => boolean, source: Source): string {
