@@ -46,3 +46,19 @@ test('any JSON value: members, elements, valueAt and toJson agree with JSON.pars
     }),
   );
 });
+
+test('whatever the keys and values are, each member is its own source text', () => {
+  const text = fc.string({ unit: fc.constantFrom('\\', '"', 'a', '{', ']', ',', ':', '\n', 'é') });
+  fc.assert(
+    fc.property(
+      fc.dictionary(text, fc.oneof(text, fc.jsonValue())),
+      fc.constantFrom(undefined, 1),
+      (object, indent) => {
+        const found = members(JSON.stringify(object, null, indent));
+        expect([...found.keys()]).toEqual(Object.keys(JSON.parse(JSON.stringify(object))));
+        for (const [key, value] of found) expect(JSON.parse(value)).toEqual(JSON.parse(JSON.stringify(object[key])));
+      },
+    ),
+    { numRuns: 300 },
+  );
+});

@@ -44,6 +44,10 @@ export function toJson(value: JsonInput): string {
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
+const OPEN_BRACE = 0x7b;
+const CLOSE_BRACE = 0x7d;
+const OPEN_BRACKET = 0x5b;
+const CLOSE_BRACKET = 0x5d;
 
 const isSpace = (code: number) => code === 0x20 || code === 0x0a || code === 0x0d || code === 0x09;
 
@@ -52,12 +56,16 @@ function skipSpace(json: string, at: number): number {
   return at;
 }
 
-/** One past the end of the string that opens at `at`. */
+/** One past the end of the string that opens at `at`. The quotes are searched for natively, most text is never looked at. */
 function skipString(json: string, at: number): number {
-  for (let i = at + 1; ; i++) {
-    const code = json.charCodeAt(i);
-    if (code === BACKSLASH) i++;
-    else if (code === QUOTE || Number.isNaN(code)) return i + 1;
+  for (let from = at + 1; ; ) {
+    const quote = json.indexOf('"', from);
+    if (quote === -1) return json.length;
+    let before = quote - 1;
+    while (json.charCodeAt(before) === BACKSLASH) before--;
+    // An odd number of backslashes escapes the quote.
+    if ((quote - before) % 2 === 1) return quote + 1;
+    from = quote + 1;
   }
 }
 
@@ -72,10 +80,10 @@ function skipValue(json: string, at: number): number {
   }
   let depth = 0;
   for (let i = at; i < json.length; i++) {
-    const char = json[i];
-    if (char === '"') i = skipString(json, i) - 1;
-    else if (char === '{' || char === '[') depth++;
-    else if ((char === '}' || char === ']') && --depth === 0) return i + 1;
+    const code = json.charCodeAt(i);
+    if (code === QUOTE) i = skipString(json, i) - 1;
+    else if (code === OPEN_BRACE || code === OPEN_BRACKET) depth++;
+    else if ((code === CLOSE_BRACE || code === CLOSE_BRACKET) && --depth === 0) return i + 1;
   }
   return json.length;
 }
