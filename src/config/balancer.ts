@@ -1,49 +1,117 @@
 import { z } from 'zod';
 import { duration } from './units.ts';
 
-const timeouts = z.strictObject({
-  connect: duration.prefault('3s').describe('To a connection with the provider.'),
-  first_token: duration.prefault('30s').describe('From the request to the first meaningful part of the answer.'),
-  idle: duration.prefault('30s').describe('Between two parts of the answer.'),
-  total: duration.prefault('600s').describe("The whole call; a caller's earlier deadline comes first."),
-});
+const part = z.number().min(0).max(1);
 
-const retry = z.strictObject({
-  max: z.int().min(0).default(2).describe('Retries a target.'),
-  backoff: duration.prefault('100ms').describe('Shortest wait before a retry, with full jitter.'),
-  max_backoff: duration.prefault('5s').describe('Longest wait before a retry.'),
-  max_wait: duration.prefault('5s').describe("Longest `Retry-After` that is waited for on a tier's only target."),
-  budget_ratio: z.number().min(0).max(1).default(0.2).describe('Retries allowed, as a part of all calls.'),
-  budget_min: z.int().min(0).default(3).describe('Retries allowed in 10 s whatever the number of calls.'),
-});
+/** Keys without their defaults: routes and providers may set some of them for themselves. */
+const timeout = {
+  first_token: duration.describe('From the request to the first meaningful part of the answer.'),
+  idle: duration.describe('Between two parts of the answer.'),
+  total: duration.describe("The whole call; a caller's earlier deadline comes first."),
+};
 
-const breaker = z.strictObject({
-  consecutive: z.int().min(1).default(5).describe('Failures in a row that eject a target.'),
-  error_rate: z.number().min(0).max(1).default(0.5).describe('Part of failed calls that ejects a target.'),
-  min_requests: z.int().min(1).default(20).describe('Calls in the window before `error_rate` counts.'),
-  window: duration.prefault('30s').describe('Window of `error_rate`.'),
-  open: duration.prefault('5s').describe('First ejection; each further one doubles.'),
-  max_open: duration.prefault('15s').describe('Longest ejection.'),
-});
+const retry = {
+  max: z.int().min(0).describe('Retries a target.'),
+  backoff: duration.describe('Shortest wait before a retry, with full jitter.'),
+  max_backoff: duration.describe('Longest wait before a retry.'),
+  max_wait: duration.describe("Longest `Retry-After` that is waited for on a tier's only target."),
+};
 
-const hedge = z.strictObject({
-  enabled: z.boolean().default(false).describe('Whether a slow first token starts a second attempt elsewhere.'),
+const breaker = {
+  consecutive: z.int().min(1).describe('Failures in a row that eject a target.'),
+  error_rate: part.describe('Part of failed calls that ejects a target.'),
+  min_requests: z.int().min(1).describe('Calls in the window before `error_rate` counts.'),
+  window: duration.describe('Window of `error_rate`.'),
+  open: duration.describe('First ejection; each further one doubles.'),
+  max_open: duration.describe('Longest ejection.'),
+};
+
+const hedge = {
+  enabled: z.boolean().describe('Whether a slow first token starts a second attempt elsewhere.'),
   delay: duration.optional().describe("When; the route's 95th percentile of time to first token where it is not set."),
-  budget_ratio: z.number().min(0).max(1).default(0.05).describe('Second attempts allowed, as a part of all calls.'),
-});
+  budget_ratio: part.describe('Second attempts allowed, as a part of all calls.'),
+};
 
-const recovery = z.strictObject({
-  mode: z
-    .enum(['off', 'continue', 'restart'])
-    .default('off')
-    .describe('What becomes of a stream cut after its first token: an error, a continuation, or the same prompt anew.'),
-});
+const admission = {
+  max_concurrent: z.int().min(1).optional().describe('Calls at once; any number where it is not set.'),
+  max_queue: z.int().min(0).describe('Calls that may wait for a place.'),
+  max_queue_time: duration.describe('How long they may wait.'),
+};
+
+const mode = z
+  .enum(['off', 'continue', 'restart'])
+  .describe('What becomes of a stream cut after its first token: an error, a continuation, or the same prompt anew.');
+
+const contextFallback = z.boolean().describe('Whether a prompt too long for one target goes to the next.');
+
+const overrides = <S extends Readonly<Record<string, z.ZodType>>>(keys: S, text: string) =>
+  z.strictObject(keys).partial().optional().describe(text);
+
+/** What a route may set for itself. */
+export const routeOverrides = {
+  timeouts: overrides(timeout, 'As under `balancer`, for this route.'),
+  retry: overrides(retry, 'As under `balancer`, for this route.'),
+  hedge: overrides(hedge, 'As under `balancer`, for this route.'),
+  admission: overrides(admission, 'As under `balancer`, for this route.'),
+  recovery: overrides({ mode }, 'As under `balancer`, for this route.'),
+  context_fallback: contextFallback.optional(),
+};
+
+/** What a provider instance may set for itself; a route's own timeouts come first. */
+export const providerOverrides = {
+  timeouts: overrides(timeout, 'As under `balancer`, for this provider.'),
+  breaker: overrides(breaker, 'As under `balancer`, for this provider.'),
+  admission: overrides(admission, 'As under `balancer`, for this provider.'),
+};
 
 /** How attempts at providers are timed, repeated and given up. */
 export const balancer = z.strictObject({
-  timeouts: timeouts.prefault({}).describe('Limits on the time an attempt may take.'),
-  retry: retry.prefault({}).describe('Retries before the first byte reached the caller.'),
-  breaker: breaker.prefault({}).describe('When a failing target is left alone.'),
-  hedge: hedge.prefault({}).describe('Second attempts for slow first tokens.'),
-  recovery: recovery.prefault({}).describe('Rescue of cut streams.'),
+  timeouts: z
+    .strictObject({
+      connect: duration.prefault('3s').describe('To a connection with the provider.'),
+      first_token: timeout.first_token.prefault('30s'),
+      idle: timeout.idle.prefault('30s'),
+      total: timeout.total.prefault('600s'),
+    })
+    .prefault({})
+    .describe('Limits on the time an attempt may take.'),
+  retry: z
+    .strictObject({
+      max: retry.max.default(2),
+      backoff: retry.backoff.prefault('100ms'),
+      max_backoff: retry.max_backoff.prefault('5s'),
+      max_wait: retry.max_wait.prefault('5s'),
+      budget_ratio: part.default(0.2).describe('Retries allowed, as a part of all calls.'),
+      budget_min: z.int().min(0).default(3).describe('Retries allowed in 10 s whatever the number of calls.'),
+    })
+    .prefault({})
+    .describe('Retries before the first byte reached the caller.'),
+  breaker: z
+    .strictObject({
+      consecutive: breaker.consecutive.default(5),
+      error_rate: breaker.error_rate.default(0.5),
+      min_requests: breaker.min_requests.default(20),
+      window: breaker.window.prefault('30s'),
+      open: breaker.open.prefault('5s'),
+      max_open: breaker.max_open.prefault('15s'),
+    })
+    .prefault({})
+    .describe('When a failing target is left alone.'),
+  hedge: z
+    .strictObject({ ...hedge, enabled: hedge.enabled.default(false), budget_ratio: hedge.budget_ratio.default(0.05) })
+    .prefault({})
+    .describe('Second attempts for slow first tokens.'),
+  admission: z
+    .strictObject({
+      ...admission,
+      max_queue: admission.max_queue.default(100),
+      max_queue_time: admission.max_queue_time.prefault('5s'),
+    })
+    .prefault({})
+    .describe('How many calls a route or provider serves at once; each has places of its own.'),
+  recovery: z
+    .strictObject({ mode: mode.default('off') })
+    .prefault({})
+    .describe('Rescue of cut streams.'),
+  context_fallback: contextFallback.default(false),
 });

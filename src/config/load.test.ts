@@ -99,6 +99,16 @@ describe('a configuration file', () => {
     expect(errorsOf('providers: { r: { type: regional, region: "a b" } }')[0]).toMatch(/its options make no address/);
   });
 
+  it('may set for one route or provider what stands for all, without the defaults of the rest', () => {
+    const { config } = loadText(
+      'providers: { s: { type: simulator, timeouts: { idle: 1s } } }\nmodels: [{ name: a, targets: [{ provider: s, model: m }], retry: { max: 0 } }]',
+    );
+    expect(config.providers['s']?.timeouts).toEqual({ idle: 1000 });
+    expect(config.providers['s']?.options).toEqual({});
+    expect(config.models[0]?.retry).toEqual({ max: 0 });
+    expect(config.models[0]?.timeouts).toBeUndefined();
+  });
+
   it('may use anchors', () => {
     const { config } = loadText('providers: { a: &x { type: simulator, models: [m] }, b: *x }');
     expect(config.providers['b']?.models).toEqual(['m']);

@@ -54,6 +54,18 @@ const list: readonly NotYet[] = [
     refuse: false,
     harmless: isInTierOrder,
   },
+  ...['timeouts', 'retry', 'hedge', 'admission', 'recovery', 'context_fallback'].map((key) => ({
+    path: ['models', '*', key],
+    lacks: 'serves all routes as `balancer` says',
+    refuse: false,
+  })),
+  ...['timeouts', 'breaker', 'admission'].map((key) => ({
+    path: ['providers', '*', key],
+    lacks: 'asks all providers as `balancer` says',
+    refuse: false,
+  })),
+  { path: ['balancer', 'admission'], lacks: 'does not bound the calls at once', refuse: false },
+  { path: ['balancer', 'context_fallback'], lacks: 'asks no other target', refuse: false, harmless: is(false) },
   { path: ['balancer', 'retry'], lacks: 'asks no target twice', refuse: false },
   { path: ['balancer', 'breaker'], lacks: 'ejects no targets', refuse: false },
   { path: ['balancer', 'hedge', 'enabled'], lacks: 'starts no second attempts', refuse: false, harmless: is(false) },

@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import type { ProviderType } from '../kernel/provider.ts';
+import { providerOverrides } from './balancer.ts';
 import { secret } from './secret.ts';
 
 /** The parts of a provider type that the configuration needs. */
@@ -32,10 +33,13 @@ export const commonProvider = {
     .array(z.string().min(1))
     .default([])
     .describe('Models of this provider, listed to callers and found without naming the provider.'),
+  ...providerOverrides,
 } satisfies z.ZodRawShape;
 
+type Common = z.output<z.ZodObject<typeof commonProvider>>;
+
 /** One provider instance, ready to be made. */
-export interface ProviderInstance {
+export interface ProviderInstance extends Pick<Common, keyof typeof providerOverrides> {
   readonly name: string;
   readonly type: string;
   /** Undefined for a type that has no address, as an in-process simulator. */
@@ -68,13 +72,16 @@ function ownAddress(
 const own = new Set(['type', ...Object.keys(commonProvider)]);
 
 function instance(type: ConfigurableType, value: Record<string, unknown>): Omit<ProviderInstance, 'name' | 'disabled'> {
-  const common = value as z.output<z.ZodObject<typeof commonProvider>>;
+  const common = value as Common;
   return {
     type: type.type,
     base_url: (common.base_url ?? ownAddress(type, value).url)?.replace(/\/+$/, ''),
     api_keys: common.api_keys.filter((key) => key !== ''),
     headers: Object.fromEntries(Object.entries(common.headers).map(([name, text]) => [name.toLowerCase(), text])),
     models: common.models,
+    ...(common.timeouts && { timeouts: common.timeouts }),
+    ...(common.breaker && { breaker: common.breaker }),
+    ...(common.admission && { admission: common.admission }),
     options: Object.fromEntries(Object.entries(value).filter(([key]) => !own.has(key))),
   };
 }

@@ -4,18 +4,15 @@ import { isNotYet } from './not-yet.ts';
 import { variableOf } from './overrides.ts';
 import { type Path, pathText } from './problem.ts';
 import { type ConfigurableType, commonProvider } from './providers.ts';
-import { bare, definition, type Schema, shape } from './schema-path.ts';
-
-const meta = (schema: Schema) => z.globalRegistry.get(schema);
+import { bare, definition, metadata, type Schema, shape } from './schema-path.ts';
 
 /** The kind that a schema, or one that it wraps, was given by name: duration, secret. */
 function kindOf(schema: Schema): string | undefined {
-  const kind = meta(schema)?.['kind'];
-  if (typeof kind === 'string') return kind;
-  const { innerType, in: input } = definition(schema);
-  const inner = innerType ?? input;
-  return inner === undefined ? undefined : kindOf(inner);
+  const kind = metadata(schema, 'kind');
+  return typeof kind === 'string' ? kind : undefined;
 }
+
+const description = (schema: Schema): string => String(metadata(schema, 'description') ?? '');
 
 function typeText(schema: Schema): string {
   const kind = kindOf(schema);
@@ -47,7 +44,7 @@ function* rows(members: Readonly<Record<string, Schema>>, path: Path): Generator
   for (const [key, schema] of Object.entries(members)) {
     const here = [...path, key];
     const { element, valueType } = definition(bare(schema));
-    const text = `${meta(schema)?.description ?? ''}${isNotYet(here) ? ' *Not in this build.*' : ''}`;
+    const text = `${description(schema)}${isNotYet(here) ? ' *Not in this build.*' : ''}`;
     const cells = [`\`${pathText(here)}\``, typeText(schema), defaultText(schema), text];
     yield `| ${cells.map(cell).join(' | ')} |`;
     if (shape(schema, undefined) !== undefined) yield* rows(shape(schema, undefined) ?? {}, here);
@@ -94,7 +91,7 @@ export function configReference(types: readonly ConfigurableType[]): string {
       group === 'providers'
         ? { type: z.literal(types.map(({ type }) => type)).describe('The dialect.'), ...commonProvider }
         : (shape(element ?? schema, undefined) ?? {});
-    parts.push(...section(`\`${group}\``, meta(schema)?.description ?? '', members, path));
+    parts.push(...section(`\`${group}\``, description(schema), members, path));
     if (group === 'providers') parts.push(...typeTable(types));
   }
   return `${parts.join('\n').trimEnd()}\n`;

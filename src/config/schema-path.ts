@@ -1,4 +1,4 @@
-import type { z } from 'zod';
+import { z } from 'zod';
 import type { Path } from './problem.ts';
 
 export type Schema = z.core.$ZodType;
@@ -27,6 +27,14 @@ export function bare(schema: Schema): Schema {
   if (innerType !== undefined) return bare(innerType);
   if (type !== 'pipe' || input === undefined || out === undefined) return schema;
   return bare(definition(input).type === 'transform' ? out : input);
+}
+
+/** What a schema, or the nearest one that it wraps, was given as `key` by describe() or meta(). */
+export function metadata(schema: Schema, key: string): unknown {
+  const found = z.globalRegistry.get(schema)?.[key];
+  const { innerType, in: input } = definition(schema);
+  const inner = innerType ?? input;
+  return found === undefined && inner !== undefined ? metadata(inner, key) : found;
 }
 
 const member = (value: unknown, step: string | number): unknown =>
