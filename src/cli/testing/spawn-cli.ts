@@ -1,6 +1,6 @@
 import { type ChildProcessWithoutNullStreams, spawn } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync } from 'node:fs';
+import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 
@@ -24,8 +24,9 @@ export interface CliOptions {
 
 /** Starts `llm-bridge` from the sources, with an environment and a working directory that hold nothing of ours. */
 export function startCli(args: readonly string[], { env = {}, cwd, input = '' }: CliOptions = {}): CliRun {
+  const directory = mkdtempSync(join(tmpdir(), 'llm-bridge-cli-'));
   const child = spawn(process.execPath, [main, ...args], {
-    cwd: cwd ?? mkdtempSync(join(tmpdir(), 'llm-bridge-cli-')),
+    cwd: cwd ?? directory,
     env: { PATH: process.env['PATH'], ...env },
   });
   const output = { stdout: '', stderr: '' };
@@ -35,7 +36,10 @@ export function startCli(args: readonly string[], { env = {}, cwd, input = '' }:
     });
   }
   child.stdin.end(input);
-  const ended = once(child, 'close').then(([code]) => ({ code: code as number | null, ...output }));
+  const ended = once(child, 'close').then(([code]) => {
+    rmSync(directory, { recursive: true });
+    return { code: code as number | null, ...output };
+  });
   return {
     process: child,
     ended,
