@@ -125,6 +125,18 @@ describe('streams', () => {
     expect(collected(adapter, Buffer.from(text.replace('data: [DONE]\n\n', '')), 4096).usage?.totalTokens).toBe(29);
   });
 
+  test.each(answers)('asked for and not given, the whole answer stands for one: $name', (answer) => {
+    for (const size of [1, 4096]) {
+      expect(jsonOf(collected(adapter, answer.whole, size))).toEqual(expectedOf(answer, 'openai'));
+    }
+    expect(reasonOf(() => collected(adapter, answer.whole.subarray(0, -3), 4096))).toBe('PROVIDER_STREAM_CUT');
+  });
+
+  test('an error with a success status is a fault', () => {
+    const body = Buffer.from('{"error":{"message":"filtered","code":"content_filter","status":400}}');
+    expect(faultOf(() => collected(adapter, body, 4096)).detail.blame).toBe('content');
+  });
+
   test('an error in their midst is a fault of its own kind', () => {
     const begun = 'data: {"id":"1","choices":[{"index":0,"delta":{"content":"a"}}]}\n\n';
     const blame = (event: string) => faultOf(() => collected(adapter, Buffer.from(begun + event), 4096)).detail.blame;

@@ -62,6 +62,9 @@ function blameOf(status: number, message: string | undefined): Blame {
   return mayBeTooLong && message !== undefined && saysTooLong(message) ? 'context' : blameForStatus(status);
 }
 
+/** Texts that help the operator and name no key and no content; they are logged, never sent. */
+const logged: ReadonlySet<string> = new Set<Blame>(['limit', 'target', 'provider']);
+
 /** The Fault of a provider's error, with a message that is fit for the caller. */
 export function providerFault(error: ProviderError): Fault {
   const { status, message } = error;
@@ -74,6 +77,7 @@ export function providerFault(error: ProviderError): Fault {
     {
       blame,
       status,
+      ...(message !== undefined && logged.has(blame) ? { cause: publicText(message) } : undefined),
       ...(error.code ? { providerCode: error.code } : undefined),
       ...(error.param ? { violations: [{ field: error.param, description: words || plain[blame] }] } : undefined),
       ...(error.retryAfterMs === undefined ? undefined : { retryAfterMs: error.retryAfterMs }),

@@ -68,6 +68,13 @@ describe('server-sent events', () => {
     expect(data('data: {"a":1}\n\nda')).toEqual(['{"a":1}']);
   });
 
+  test('a body that is a JSON object is one event, if it is whole', () => {
+    expect(data('{\n "error": {},\n\n "data": 1 }')).toEqual(['{\n "error": {},\n\n "data": 1 }']);
+    expect(data('{"error":{"a":1}')).toEqual([]);
+    expect(data('{"error":{"a":1}\n')).toEqual([]);
+    expect(data('data: a\n\n{"b":1}\n\n')).toEqual(['a']);
+  });
+
   test('an event beyond the bound is malformed, in one line or in many', () => {
     const long = `data: ${'x'.repeat(200)}\n\n`;
     for (const text of [long, 'data: xxxxxxxxxx\n'.repeat(20), long.slice(0, -2)]) {
@@ -86,6 +93,7 @@ describe('server-sent events', () => {
       '',
       '',
       'x',
+      '{"a":1}',
       'data: \ufeff',
     );
     const ending = fc.constantFrom('\n', '\r', '\r\n');

@@ -3,6 +3,7 @@ import { isWhole, type LineSink, LineSplitter, tooLarge } from './lines.ts';
 
 const COLON = 0x3a;
 const SPACE = 0x20;
+const OPEN_BRACE = 0x7b;
 const DATA = Buffer.from('data');
 const EVENT = Buffer.from('event');
 
@@ -23,7 +24,8 @@ function fieldValue(bytes: Buffer, nameEnd: number, end: number): string {
 /**
  * Server-sent events (HTML, section 9.2.6). Comments, ids and retry times are passed over. Unlike a browser it hands on
  * a last event that no blank line follows, as providers end streams so; but one whose last line has no end counts only
- * if its data is whole, else it is the rest of a cut.
+ * if its data is whole, else it is the rest of a cut. A body that is no stream at all but a JSON object (an error with a
+ * success status, or the answer of a server that does not stream) is one event.
  */
 export class SseFramer implements Framer, LineSink {
   readonly #lines: LineSplitter;
@@ -33,6 +35,8 @@ export class SseFramer implements Framer, LineSink {
   /** Undefined until the event has a data line. */
   #data: string | undefined;
   #size = 0;
+  #begun = false;
+  #isObject = false;
 
   constructor(limit = maxFrameBytes) {
     this.#limit = limit;
@@ -47,23 +51,35 @@ export class SseFramer implements Framer, LineSink {
   end(onFrame: OnFrame): void {
     this.#onFrame = onFrame;
     const unended = this.#lines.end();
-    if (this.#data === undefined || (unended && !isWhole(this.#data))) return;
+    if (this.#data === undefined || ((unended || this.#isObject) && !isWhole(this.#data))) return;
     this.#dispatch();
   }
 
   line(bytes: Buffer, start: number, end: number): void {
+    if (this.#isObject) {
+      this.#append(bytes.toString('utf8', start, end), end - start);
+      return;
+    }
     if (start === end) {
       this.#dispatch();
       return;
     }
+    if (!this.#begun) {
+      this.#begun = true;
+      this.#isObject = bytes[start] === OPEN_BRACE;
+      if (this.#isObject) this.line(bytes, start, end);
+    }
     if (isField(bytes, start, end, DATA)) {
-      this.#size += end - start;
-      if (this.#size > this.#limit) throw tooLarge();
-      const value = fieldValue(bytes, start + DATA.length, end);
-      this.#data = this.#data === undefined ? value : `${this.#data}\n${value}`;
+      this.#append(fieldValue(bytes, start + DATA.length, end), end - start);
     } else if (isField(bytes, start, end, EVENT)) {
       this.#event = fieldValue(bytes, start + EVENT.length, end);
     }
+  }
+
+  #append(value: string, size: number): void {
+    this.#size += size;
+    if (this.#size > this.#limit) throw tooLarge();
+    this.#data = this.#data === undefined ? value : `${this.#data}\n${value}`;
   }
 
   #dispatch(): void {
