@@ -8,7 +8,8 @@ python=.cache/venv/bin/python
 model=.cache/tiny-random.gguf
 
 [[ -x $python ]] || { printf 'the demo needs Python 3.11 or newer and its packages: scripts/parts.sh python\n' >&2; exit 1; }
-[[ -f $model ]] || "$python" test/support/llama/make_model.py "$model"
+maker=test/support/llama/make_model.py
+[[ $model -nt $maker ]] || "$python" "$maker" "$model"
 
 coproc LLAMA { exec "$python" test/support/llama/serve.py "$model" 0 2>.cache/llama.log; }
 llama=$LLAMA_PID

@@ -31,7 +31,9 @@ function typeOf(recorded: Case): ProviderType | undefined {
   }
   const name = native[recorded.api];
   if (name === undefined) return undefined;
-  return types.get(recorded.provider === 'vertex' ? 'vertex' : name);
+  // Vertex AI serves Anthropic's models only, so far.
+  if (recorded.provider === 'vertex') return name === 'anthropic' ? types.get('vertex') : undefined;
+  return types.get(name);
 }
 
 /** SDK error classes by whose doing they are; a class that covers several blames allows each. */

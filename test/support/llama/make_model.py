@@ -91,15 +91,18 @@ def write(path: str) -> None:
 
     random = numpy.random.default_rng(20)
 
-    def matrix(name: str, rows: int, columns: int) -> None:
+    def matrix(name: str, rows: int, columns: int, silent: list[int] | None = None) -> None:
         weights = (random.standard_normal((rows, columns)) * 0.05).astype(numpy.float32)
+        weights[silent or []] = 0
         kind = gguf.GGMLQuantizationType.Q8_0
         writer.add_tensor(f"{name}.weight", gguf.quants.quantize(weights, kind), raw_dtype=kind)
 
     def norm(name: str) -> None:
         writer.add_tensor(f"{name}.weight", numpy.ones(WIDTH, numpy.float32))
 
-    matrix("token_embd", VOCABULARY, WIDTH)
+    # The output shares these weights. A row of zeros makes a token middling, so the usual sampling of the likeliest
+    # few never ends a turn by chance; a grammar that leaves nothing else still does.
+    matrix("token_embd", VOCABULARY, WIDTH, silent=[END_OF_TEXT, TURN_START, TURN_END])
     norm("output_norm")
     for layer in range(LAYERS):
         block = f"blk.{layer}"

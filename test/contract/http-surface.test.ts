@@ -1,0 +1,156 @@
+import { describe, expect, test } from 'vitest';
+import type {
+  ChatCompletionResponse,
+  StreamChatCompletionResponse,
+} from '../../gen/es/llmbridge/v1/chat_service_pb.ts';
+import type { ProviderAdapter } from '../../src/kernel/adapter.ts';
+import { valueAt } from '../../src/kernel/json-text.ts';
+import { providerTypes } from '../../src/providers/index.ts';
+import { ChunkWriter } from '../../src/transports/http/openai/chunk.ts';
+import { decodeRequest } from '../../src/transports/http/openai/request.ts';
+import { encodeResponse } from '../../src/transports/http/openai/response.ts';
+import { bodyOf, type Case, isStream, readCorpus } from './corpus.ts';
+import { adapterOf, chunksOf, collected } from './dialect.ts';
+import { type Meaning, meaningOf } from './oracle.ts';
+
+const folder = process.env['CORPUS_DIR'];
+const cases = folder === undefined ? [] : readCorpus(folder);
+
+/** The provider types whose names the corpus spells otherwise, and the native dialects. */
+const names: Readonly<Record<string, string>> = { azure: 'azure-openai', 'vercel-gateway': 'vercel' };
+const adapters = new Map(providerTypes.map((type) => [type.type, adapterOf(type)]));
+const dialects = [
+  'openai.chat',
+  'anthropic.messages',
+  'gemini.generateContent',
+  'bedrock.converse',
+  'cohere.chat.v2',
+  'ollama.chat',
+];
+
+interface JsonMessage {
+  content?: string | null;
+  reasoning_content?: string;
+  refusal?: string | null;
+  tool_calls?: {
+    index?: number;
+    id?: string;
+    function?: { name?: string; arguments?: string };
+    custom?: { name?: string; input?: string };
+  }[];
+}
+interface JsonAnswer {
+  choices: { index: number; message?: JsonMessage; delta?: JsonMessage; finish_reason: string | null }[];
+  usage?: {
+    prompt_tokens: number;
+    completion_tokens: number;
+    prompt_tokens_details?: { cached_tokens?: number; cache_write_tokens?: number };
+    completion_tokens_details?: { reasoning_tokens?: number };
+  } | null;
+}
+
+/** What a client reads out of a whole answer, or out of a stream's chunks. */
+function meaningOfJson(answers: readonly JsonAnswer[]): Meaning {
+  let [text, reasoning, refusal, finish] = ['', '', '', ''];
+  const calls: { id: string; name: string; text: string }[] = [];
+  let usage: JsonAnswer['usage'];
+  for (const answer of answers) {
+    usage = answer.usage ?? usage;
+    const choice = answer.choices.find(({ index }) => index === 0);
+    const message = choice?.message ?? choice?.delta;
+    finish = choice?.finish_reason ?? finish;
+    text += message?.content ?? '';
+    reasoning += message?.reasoning_content ?? '';
+    refusal += message?.refusal ?? '';
+    message?.tool_calls?.forEach((call, i) => {
+      const at = call.index ?? i;
+      calls[at] ??= { id: '', name: '', text: '' };
+      calls[at].id ||= call.id ?? '';
+      calls[at].name ||= call.function?.name ?? call.custom?.name ?? '';
+      calls[at].text += call.function?.arguments ?? call.custom?.input ?? '';
+    });
+  }
+  return {
+    text,
+    reasoning,
+    refusal,
+    finish,
+    toolCalls: calls.map(({ id, name, text: json }) => ({ id, name, arguments: parsed(json) })),
+    usage: usage
+      ? {
+          prompt: usage.prompt_tokens,
+          completion: usage.completion_tokens,
+          cached: usage.prompt_tokens_details?.cached_tokens ?? 0,
+          cacheWrite: usage.prompt_tokens_details?.cache_write_tokens ?? 0,
+          reasoning: usage.completion_tokens_details?.reasoning_tokens ?? 0,
+        }
+      : undefined,
+  };
+}
+
+function parsed(json: string): unknown {
+  try {
+    return JSON.parse(json || '{}');
+  } catch {
+    return json;
+  }
+}
+
+const written = (chunks: readonly StreamChatCompletionResponse[]): JsonAnswer[] => {
+  const writer = new ChunkWriter({ includeUsage: true, legacyFunctions: false });
+  return [...chunks.flatMap((chunk) => writer.push(chunk)), ...writer.end()].map(
+    (text) => JSON.parse(text) as JsonAnswer,
+  );
+};
+
+function adapterFor({ provider, api }: Case): ProviderAdapter | undefined {
+  if (!dialects.includes(api)) return undefined;
+  if (api === 'openai.chat' && provider === 'ollama') return adapters.get('openai-compatible');
+  return adapters.get(names[provider] ?? provider);
+}
+
+describe.skipIf(folder === undefined)("the HTTP surface carries what providers' SDKs send and read", () => {
+  test.each(
+    cases
+      .filter(({ api, request }) => api === 'openai.chat' && request !== null)
+      .map((each) => [each.name, each] as const),
+  )('request of %s', (_name, { request }) => {
+    const body = request?.body ?? {};
+    const { request: decoded, stream } = decodeRequest(Buffer.from(JSON.stringify(body)));
+    const { messages = [] } = body as { messages?: unknown[] };
+    expect(decoded.messages.length).toBe(messages.length);
+    expect(stream).toBe(body['stream'] === true);
+  });
+
+  const answers = cases.filter((each) => each.oracle.ok === true && adapterFor(each) !== undefined);
+  test.each(answers.map((each) => [each.name, each] as const))('answer of %s', (_name, recorded) => {
+    const adapter = adapterFor(recorded);
+    if (adapter === undefined) throw new Error('no adapter');
+    let answer: ChatCompletionResponse;
+    let json: JsonAnswer[];
+    try {
+      answer = isStream(recorded) ? collected(adapter, bodyOf(recorded), 4096) : adapter.decode(bodyOf(recorded));
+      json = isStream(recorded) ? written(chunksOf(adapter, bodyOf(recorded), 4096)) : [];
+    } catch {
+      // A fault of the adapter's making; its own suite looks after that.
+      return;
+    }
+    const text = encodeResponse(answer, false);
+    const whole = JSON.parse(text) as JsonAnswer;
+    expect(meaningOfJson([whole])).toEqual(meaningOf(answer));
+    if (json.length > 0) expect(meaningOfJson(json)).toEqual(meaningOf(answer));
+
+    const message = valueAt(text, ['choices', 0, 'message']);
+    const { request } = decodeRequest(Buffer.from(`{"model":"m","messages":[${message}]}`));
+    const sent = answer.choices[0]?.message;
+    const back = request.messages[0];
+    expect(back?.content).toBe(sent?.content);
+    expect(back?.toolCalls.map(({ id, name, arguments: text }) => [id, name, text])).toEqual(
+      sent?.toolCalls.map(({ id, name, arguments: text }) => [id, name, text]),
+    );
+    if (sent !== undefined && sent.parts.length > 0) {
+      const shape = (parts: typeof sent.parts) => parts.map(({ part }) => part);
+      expect(shape(back?.parts ?? [])).toEqual(shape(sent.parts));
+    }
+  });
+});
