@@ -3,6 +3,7 @@ import { once } from 'node:events';
 import { mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
+import { onTestFinished } from 'vitest';
 
 const main = join(import.meta.dirname, '..', '..', 'main.ts');
 
@@ -22,13 +23,15 @@ export interface CliOptions {
   readonly input?: string;
 }
 
-/** Starts `llm-bridge` from the sources, with an environment and a working directory that hold nothing of ours. */
+/** Starts `llm-bridge` from the sources, within a test, with an environment and a working directory that hold nothing of ours. */
 export function startCli(args: readonly string[], { env = {}, cwd, input = '' }: CliOptions = {}): CliRun {
   const directory = mkdtempSync(join(tmpdir(), 'llm-bridge-cli-'));
   const child = spawn(process.execPath, [main, ...args], {
     cwd: cwd ?? directory,
     env: { PATH: process.env['PATH'], ...env },
   });
+  // A test that fails half-way leaves no process behind.
+  onTestFinished(() => void child.kill('SIGKILL'));
   const output = { stdout: '', stderr: '' };
   for (const name of ['stdout', 'stderr'] as const) {
     child[name].setEncoding('utf8').on('data', (text: string) => {
