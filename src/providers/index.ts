@@ -4,6 +4,7 @@ import { azureOpenAi } from './azure-openai/index.ts';
 import { bedrock } from './bedrock/index.ts';
 import { openai } from './openai/index.ts';
 import { family } from './openai-compatible/family/index.ts';
+import { vertex } from './vertex/index.ts';
 
 /** Every dialect that the gateway knows, in the order that lists show them. */
-export const providerTypes: readonly ProviderType[] = [openai, anthropic, azureOpenAi, bedrock, ...family];
+export const providerTypes: readonly ProviderType[] = [openai, anthropic, azureOpenAi, bedrock, vertex, ...family];

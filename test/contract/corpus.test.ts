@@ -4,7 +4,7 @@ import { type Blame, Fault } from '../../src/kernel/fault.ts';
 import type { ProviderType } from '../../src/kernel/provider.ts';
 import { providerTypes } from '../../src/providers/index.ts';
 import { bodyOf, type Case, isStream, readCorpus } from './corpus.ts';
-import { adapterOf, collected } from './dialect.ts';
+import { collected } from './dialect.ts';
 import { differences } from './differences.ts';
 import { expectedOf, meaningOf } from './oracle.ts';
 
@@ -34,6 +34,12 @@ function typeOf(recorded: Case): ProviderType | undefined {
   // Vertex AI serves Anthropic's models only, so far.
   if (recorded.provider === 'vertex') return name === 'anthropic' ? types.get('vertex') : undefined;
   return types.get(name);
+}
+
+/** Vertex AI serves other makers' models in their own dialects. */
+function adapterFor({ api }: Case, type: ProviderType): ProviderAdapter {
+  const options = type.type === 'vertex' && api === 'anthropic.messages' ? { publisher: 'anthropic' } : {};
+  return type.adapter({ name: type.type, basePath: '', headers: {}, options });
 }
 
 /** SDK error classes by whose doing they are; a class that covers several blames allows each. */
@@ -72,8 +78,9 @@ describe.skipIf(folder === undefined)("recorded answers mean what the providers'
     count.compared++;
     const difference = differences[recorded.name];
     test(recorded.name, () => {
-      if (recorded.oracle.ok && difference?.fault === undefined) compareAnswer(recorded, adapterOf(type));
-      else compareFault(recorded, adapterOf(type));
+      const adapter = adapterFor(recorded, type);
+      if (recorded.oracle.ok && difference?.fault === undefined) compareAnswer(recorded, adapter);
+      else compareFault(recorded, adapter);
     });
   }
 

@@ -29,7 +29,8 @@ const words: readonly (readonly [RegExp, Blame])[] = [
 function read(body: JsonObject | undefined): Omit<ProviderError, 'status'> & { status: number | undefined } {
   const error = body?.['error'];
   if (!isObject(error)) return { status: undefined };
-  const type = text(error['type']);
+  // Google's own errors, where it serves these models, have a status in place of the type.
+  const type = text(error['type']) || text(error['status']);
   const message = text(error['message']);
   const known = types[type];
   const details = error['details'];

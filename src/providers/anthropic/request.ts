@@ -18,7 +18,7 @@ import { toolChoiceOf, toolsOf } from './tools.ts';
 const apiVersion = '2023-06-01';
 
 /** The body of a request, and what the caller asked for that goes elsewhere. */
-interface MessageBody {
+export interface MessageBody {
   readonly json: string;
   /** Beta features asked for in `extra` as `anthropic_beta`. */
   readonly betas: readonly string[];
@@ -32,7 +32,6 @@ export function encode(input: ChatInput, settings: ProviderSettings, defaultMax:
     { model: input.model, stream: input.stream || undefined },
     defaultMax,
   );
-  const beta = [settings.headers['anthropic-beta'] ?? '', ...betas].filter((name) => name !== '').join(',');
   return {
     method: 'POST',
     path: `${settings.basePath}${settings.basePath.endsWith('/v1') ? '' : '/v1'}/messages`,
@@ -42,11 +41,17 @@ export function encode(input: ChatInput, settings: ProviderSettings, defaultMax:
       'anthropic-version': apiVersion,
       'x-api-key': input.apiKey,
       ...settings.headers,
-      ...(beta !== '' && { 'anthropic-beta': beta }),
+      ...betaHeader(settings, betas),
     },
     body: json,
     notes: notes.all,
   };
+}
+
+/** The beta features of the instance and of the call, as their header. */
+export function betaHeader(settings: ProviderSettings, betas: readonly string[]): Readonly<Record<string, string>> {
+  const names = [settings.headers['anthropic-beta'] ?? '', ...betas].filter((name) => name !== '');
+  return names.length > 0 ? { 'anthropic-beta': names.join(',') } : {};
 }
 
 /** The body alone; `head` is what tells the model and the kind of answer where the dialect is served. */
