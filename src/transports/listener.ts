@@ -124,11 +124,28 @@ function createHttp1(options: ListenerOptions, request: RequestHandler): http.Se
       keepAliveTimeout: options.keepAliveTimeoutMs,
       connectionsCheckingInterval: Math.max(20, Math.min(5_000, Math.ceil(options.headersTimeoutMs / 4))),
     },
-    request,
+    (req, res) => {
+      if (res.socket === null) closeWithSocket(req, res);
+      request(req, res);
+    },
   );
   // It never listens itself, and only an http.Server that listens looks after its timeouts.
   h1.emit('listening');
   return h1;
+}
+
+/**
+ * A reply that waits behind another of its connection (pipelining) has no socket yet, and Node would not tell it that
+ * the connection is gone.
+ */
+function closeWithSocket({ socket }: http.IncomingMessage, res: http.ServerResponse): void {
+  const gone = (): void => {
+    if (res.socket === null) res.emit('close');
+  };
+  // One for each request that waits, which the peer decides: no leak, and bounded by what it sends in one go.
+  socket.setMaxListeners(0);
+  socket.once('close', gone);
+  res.once('close', () => socket.off('close', gone));
 }
 
 function createHttp2(

@@ -59,7 +59,9 @@ export interface ServerOptions {
   readonly headersTimeoutMs: number;
   /** From the first byte of a request to the last of its body. */
   readonly requestTimeoutMs: number;
-  /** An idle connection is closed after this. */
+  /** How long a caller may leave its answer unread before it is cut off. Default: 120,000. */
+  readonly stalledReaderMs?: number;
+  /** An idle HTTP/1.1 connection is closed after this; over HTTP/2 the peer is pinged. */
   readonly keepAliveTimeoutMs: number;
   /** How long `drain` lets calls finish. */
   readonly drainTimeoutMs: number;

@@ -8,14 +8,14 @@ export const grpcWebTextType = 'application/grpc-web-text+proto';
 export const grpcWebBinaryType = 'application/grpc-web+proto';
 
 /** Raised for a body that is not base64. */
-export class Base64Error extends Error {
+class Base64Error extends Error {
   override readonly name = 'Base64Error';
 }
 
 const base64 = /^(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)*$/;
 
 /** Decodes base64 that comes in any pieces; padding may stand after each message. */
-export class Base64Decoder {
+class Base64Decoder {
   #rest = '';
 
   push(chunk: Uint8Array): Uint8Array {

@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import * as http from 'node:http';
 import * as http2 from 'node:http2';
+import * as net from 'node:net';
 import { create, toBinary } from '@bufbuild/protobuf';
 import { type Client, Code, ConnectError, createClient, type Transport } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
@@ -376,6 +377,7 @@ describe('requests that no protocol takes', () => {
       method === 'GET' ? undefined : '{}',
     );
     expect(reply.headers[':status']).toBe(status);
+    expect(reply.headers[status === 405 ? 'allow' : 'accept-post']).toMatch(status === 405 ? /^POST$/ : /json/);
     await port.whenEnded(1);
     expect(port.ended[0]?.fault).toBeDefined();
   });
@@ -398,4 +400,61 @@ it('refuses a second message of a unary call', async () => {
   expect(reply.trailers['grpc-status']).toBe('12');
   await port.whenEnded(1);
   expect(port.ended[0]?.fault?.reason).toBe('BODY_INVALID');
+});
+
+it.each(['HTTP/1.1', 'HTTP/2'])('cuts off a caller that does not read its answer (%s)', async (version) => {
+  const cancelled = Promise.withResolvers<Fault>();
+  const port = await open(
+    {
+      stream: (call, _request, reply) =>
+        new Promise((_resolve, reject) => {
+          call.cancellation.onCancel((fault) => {
+            cancelled.resolve(fault);
+            reject(fault);
+          });
+          const push = (): void => {
+            while (call.cancellation.fault === undefined) {
+              if (reply.message(chunk('x'.repeat(100_000)))) continue;
+              reply.onDrain(push);
+              return;
+            }
+          };
+          push();
+        }),
+    },
+    { stalledReaderMs: 50 },
+  );
+  if (version === 'HTTP/2') {
+    const stream = connect(port).request({
+      ':method': 'POST',
+      ':path': streamPath,
+      'content-type': 'application/grpc',
+    });
+    stream.on('error', () => {});
+    stream.end(envelope(Buffer.alloc(0)));
+  } else {
+    const headers = { 'content-type': 'application/connect+proto' };
+    const request = http.request(`${port.url}${streamPath}`, { method: 'POST', headers });
+    request.on('error', () => {});
+    request.on('response', (reply) => reply.on('error', () => {}).pause());
+    request.end(envelope(Buffer.alloc(0)));
+    closing.push(() => request.destroy());
+  }
+  expect((await cancelled.promise).message).toBe('the caller does not read its answer');
+  await port.whenEnded(1);
+  expect(port.ended).toMatchObject([{ fault: { reason: 'CANCELLED' } }]);
+});
+
+it('ends every call of a connection that is gone, those that wait behind another too', async () => {
+  const port = await open({
+    unary: (call) => new Promise((_resolve, reject) => void call.cancellation.onCancel(reject)),
+  });
+  const socket = net.connect(port.port, '127.0.0.1');
+  const head = `POST ${unaryPath} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}`;
+  socket.write(head.repeat(12));
+  await port.whenBegun(12);
+  socket.destroy();
+  await port.whenEnded(12);
+  expect(port.server.inFlight).toBe(0);
+  expect(port.ended.map(({ fault }) => fault?.reason)).toEqual(Array(12).fill('CANCELLED'));
 });

@@ -1,6 +1,6 @@
 import type { DescMethod, DescMethodServerStreaming, DescMethodUnary, DescService, Message } from '@bufbuild/protobuf';
 import { ConnectError, type ConnectRouter, createConnectRouter, type HandlerContext } from '@connectrpc/connect';
-import type { UniversalHandler } from '@connectrpc/connect/protocol';
+import type { UniversalHandler, UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { compressionBrotli, compressionGzip } from '@connectrpc/connect-node';
 import type { Protocol } from '../../kernel/call.ts';
 import { Fault } from '../../kernel/fault.ts';
@@ -30,7 +30,7 @@ export interface ConnectLaneInit {
   readonly open: ReadonlySet<string>;
   readonly mounts: readonly Mount[];
   readonly parts: Pick<ServerParts, 'gate' | 'clock'>;
-  readonly options: Pick<ServerOptions, 'maxRequestBytes' | 'requestTimeoutMs'>;
+  readonly options: Pick<ServerOptions, 'maxRequestBytes' | 'requestTimeoutMs' | 'stalledReaderMs'>;
   readonly calls: Calls;
 }
 
@@ -42,6 +42,7 @@ export interface ConnectLane {
 
 export function createConnectLane(init: ConnectLaneInit): ConnectLane {
   const { calls, options, parts } = init;
+  const stallMs = options.stalledReaderMs ?? 120_000;
   const own = new Set(init.rpcs.map(({ desc }) => pathOf(desc)));
   const router = createConnectRouter({
     acceptCompression: [compressionGzip, compressionBrotli],
@@ -91,13 +92,13 @@ export function createConnectLane(init: ConnectLaneInit): ConnectLane {
 
     if (call.protocol === 'grpc' && request.httpVersionMajor < 2) {
       exchange.fault = new Fault('MEDIA_TYPE_UNSUPPORTED', 'gRPC needs HTTP/2');
-      void respond(exchange, { status: 505 }).catch(() => reset(response));
+      void respond(exchange, { status: 505 }, stallMs).catch(() => reset(response));
       return;
     }
     handler(universalRequest(exchange))
       .then((reply) => {
         exchange.fault ??= refusalOf(reply.status);
-        return respond(exchange, reply);
+        return respond(exchange, { ...reply, header: hint(reply, handler) }, stallMs);
       })
       .catch((thrown: unknown) => {
         exchange.fault ??= faultOf(thrown);
@@ -149,6 +150,18 @@ function refusalOf(status: number): Fault | undefined {
   if (status === 405) return new Fault('METHOD_NOT_ALLOWED', 'method not allowed');
   return status === 505 ? new Fault('MEDIA_TYPE_UNSUPPORTED', 'a bidirectional stream needs HTTP/2') : undefined;
 }
+
+/** A bare refusal says what would have been taken. */
+function hint({ status, header }: UniversalServerResponse, handler: UniversalHandler): Headers {
+  const headers = header ?? new Headers();
+  if (status === 405) headers.set('allow', [...new Set(handler.allowedMethods)].join(', '));
+  if (status === 415) headers.set('accept-post', handler.method.methodKind === 'unary' ? unaryTypes : streamTypes);
+  return headers;
+}
+
+const grpcTypes = 'application/grpc, application/grpc-web';
+const unaryTypes = `application/json, application/proto, ${grpcTypes}`;
+const streamTypes = `application/connect+json, application/connect+proto, ${grpcTypes}`;
 
 /** Remembers the fault of the call and makes what Connect has to throw of it. */
 function fail(exchange: Exchange, thrown: unknown): Error {

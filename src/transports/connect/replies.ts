@@ -51,7 +51,9 @@ export class StreamReply<O> implements Reply<O>, AsyncIterableIterator<O> {
   }
 
   onDrain(resume: () => void): void {
-    if (this.#queue.length < highWater) queueMicrotask(resume);
+    // A method that asks again and again although nobody reads must not keep the loop from turning.
+    if (this.#abandoned) setImmediate(resume);
+    else if (this.#queue.length < highWater) queueMicrotask(resume);
     else this.#resume.push(resume);
   }
 

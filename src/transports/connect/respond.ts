@@ -1,6 +1,7 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import { constants } from 'node:http2';
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
+import { Fault } from '../../kernel/fault.ts';
 import { discard } from '../body.ts';
 import type { ServerResponse } from '../listener.ts';
 import type { Exchange } from './exchange.ts';
@@ -14,7 +15,7 @@ const lingerMs = 1_000;
  * bytes of the body, so that the method could set reply headers until then. Resolves when all is handed to Node, or
  * the caller has gone.
  */
-export async function respond(exchange: Exchange, reply: UniversalServerResponse): Promise<void> {
+export async function respond(exchange: Exchange, reply: UniversalServerResponse, stallMs: number): Promise<void> {
   const { response, request, text } = exchange;
   const chunks = reply.body?.[Symbol.asyncIterator]();
   try {
@@ -23,7 +24,7 @@ export async function respond(exchange: Exchange, reply: UniversalServerResponse
     response.writeHead(reply.status, head(exchange, reply));
     while (chunk !== undefined && chunk.done !== true) {
       if (response.destroyed) return;
-      if (!response.write(text ? encodeBase64(chunk.value) : chunk.value)) await drained(exchange);
+      if (!response.write(text ? encodeBase64(chunk.value) : chunk.value)) await drained(exchange, stallMs);
       chunk = await chunks?.next();
     }
     if (response.destroyed) return;
@@ -55,20 +56,25 @@ function nodeHeaders(web: Headers): OutgoingHttpHeaders {
   return headers;
 }
 
-function drained({ response, call }: Exchange): Promise<void> {
+/** Waits for the caller to read on, but not for ever. */
+function drained({ response, call }: Exchange, stallMs: number): Promise<void> {
   return new Promise((resolve) => {
     const emitter = finished(response);
-    let linger: NodeJS.Timeout | undefined;
+    const giveUp = (): void => {
+      call.cancellation.cancel(new Fault('CANCELLED', 'the caller does not read its answer'));
+      reset(response);
+    };
+    let timer = setTimeout(giveUp, stallMs);
     const settle = (): void => {
-      clearTimeout(linger);
+      clearTimeout(timer);
       forget();
       emitter.off('close', settle);
       response.off('drain', settle);
       resolve();
     };
     const forget = call.cancellation.onCancel(() => {
-      linger = setTimeout(() => reset(response), lingerMs);
-      linger.unref();
+      clearTimeout(timer);
+      timer = setTimeout(giveUp, lingerMs);
     });
     emitter.once('close', settle);
     response.once('drain', settle);

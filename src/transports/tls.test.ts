@@ -1,0 +1,106 @@
+import { execFileSync } from 'node:child_process';
+import { once } from 'node:events';
+import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
+import * as http2 from 'node:http2';
+import * as https from 'node:https';
+import * as net from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import * as tls from 'node:tls';
+import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { chat, unaryPath } from '../../test/support/chat.ts';
+import { openPort, type Port, requestH2 } from '../../test/support/port.ts';
+import type { TlsOptions } from './parts.ts';
+
+interface Credentials {
+  readonly cert: Buffer;
+  readonly key: Buffer;
+}
+const folder = mkdtempSync(join(tmpdir(), 'tls-'));
+let server: Credentials;
+let client: Credentials;
+let stranger: Credentials;
+beforeAll(() => {
+  server = selfSigned('server', 'DNS:localhost,IP:127.0.0.1');
+  client = selfSigned('client', 'URI:spiffe://example.org/alice,DNS:alice.example.org');
+  stranger = selfSigned('stranger', 'URI:spiffe://example.org/mallory');
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+function selfSigned(name: string, altNames: string): Credentials {
+  const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.crt`)];
+  const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
+  const subject = ['-subj', `/O=Example/CN=${name}`, '-addext', `subjectAltName=${altNames}`];
+  execFileSync('openssl', [...request, ...subject, '-keyout', key, '-out', cert], { stdio: 'ignore' });
+  return { cert: readFileSync(cert), key: readFileSync(key) };
+}
+
+let port: Port;
+afterEach(() => port.server.close());
+async function open(more: Partial<TlsOptions> = {}): Promise<void> {
+  port = await openPort(chat({}), { tls: { ...server, ...more } });
+}
+
+async function overH2(credentials: Partial<Credentials> = {}): Promise<string> {
+  const session = http2.connect(`https://localhost:${port.port}`, { ca: server.cert, ...credentials });
+  const failed = once(session, 'error').then(([error]) => Promise.reject(error));
+  const headers = { ':path': unaryPath, 'content-type': 'application/json' };
+  const { body } = await Promise.race([requestH2(session, headers, '{"model":"m"}'), failed]);
+  failed.catch(() => {});
+  session.close();
+  return body.toString();
+}
+
+async function overH1(credentials: Partial<Credentials> = {}): Promise<string> {
+  const headers = { 'content-type': 'application/json' };
+  const options = { ca: server.cert, method: 'POST', headers, agent: false, ...credentials };
+  const request = https.request(`https://localhost:${port.port}${unaryPath}`, options);
+  request.end('{"model":"m"}');
+  const [response] = (await once(request, 'response')) as [import('node:http').IncomingMessage];
+  const [body] = (await once(response, 'data')) as [Buffer];
+  return body.toString();
+}
+
+it('serves HTTP/2 and HTTP/1.1 by ALPN', async () => {
+  await open();
+  expect(await overH2()).toBe('{"id":"m"}');
+  expect(await overH1()).toBe('{"id":"m"}');
+  expect(port.begun.map(({ certificate }) => certificate)).toEqual([undefined, undefined]);
+});
+
+it('tells who a client certificate names', async () => {
+  await open({ clientCa: client.cert });
+  await overH2(client);
+  await overH1(client);
+  await overH1();
+  const alice = { subject: 'O=Example\nCN=client', commonName: 'client', uris: ['spiffe://example.org/alice'] };
+  expect(port.begun.map(({ certificate }) => certificate)).toEqual([alice, alice, undefined]);
+});
+
+it('refuses a certificate that does not verify, even where none is needed', async () => {
+  await open({ clientCa: client.cert });
+  await expect(overH2(stranger)).rejects.toThrow();
+  await expect(overH1(stranger)).rejects.toThrow();
+  expect(port.begun).toEqual([]);
+});
+
+it('refuses callers without a certificate where one is needed', async () => {
+  await open({ clientCa: client.cert, requireClientCertificate: true });
+  await expect(overH1()).rejects.toThrow();
+  expect(await overH1(client)).toBe('{"id":"m"}');
+});
+
+it('survives what is no TLS, and a handshake that breaks off', async () => {
+  await open();
+  for (const bytes of ['GET / HTTP/1.1\r\n\r\n', Buffer.from([22, 3, 1, 0, 200, 1])]) {
+    const socket = net.connect(port.port, '127.0.0.1');
+    socket.on('error', () => {});
+    await once(socket, 'connect');
+    socket.end(bytes);
+    await once(socket.resume(), 'close');
+  }
+  const socket = tls.connect({ port: port.port, host: 'localhost', ca: server.cert, ALPNProtocols: ['h2'] });
+  await once(socket, 'secureConnect');
+  socket.destroy();
+  expect(await overH2()).toBe('{"id":"m"}');
+});
