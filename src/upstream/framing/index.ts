@@ -4,7 +4,7 @@ import type { Framer } from './framer.ts';
 import { NdjsonFramer } from './ndjson.ts';
 import { SseFramer } from './sse.ts';
 
-export type { Framer, OnFrame } from './framer.ts';
+export type { Framer } from './framer.ts';
 
 const framers: Readonly<Record<Framing, () => Framer>> = {
   sse: () => new SseFramer(),
