@@ -235,7 +235,7 @@ function routeByPreface(socket: net.Socket, options: ListenerOptions, h1: http.S
 
 function createTls(options: ListenerOptions, material: TlsOptions, h1: http.Server, h2: http2.Http2Server): tls.Server {
   const server = tls.createServer({
-    ...tcp,
+    noDelay: true,
     cert: material.cert,
     key: material.key,
     ...(material.clientCa === undefined ? {} : { ca: material.clientCa, requestCert: true }),
@@ -250,7 +250,6 @@ function createTls(options: ListenerOptions, material: TlsOptions, h1: http.Serv
       socket.destroy();
       return;
     }
-    if (socket.alpnProtocol === 'h2') socket.allowHalfOpen = false;
     (socket.alpnProtocol === 'h2' ? h2 : h1).emit('connection', socket);
   });
   server.on('tlsClientError', (_error, socket) => socket.destroy());

@@ -45,10 +45,11 @@ async function overH2(credentials: Partial<Credentials> = {}): Promise<string> {
   const session = http2.connect(`https://localhost:${port.port}`, { ca: server.cert, ...credentials });
   const failed = once(session, 'error').then(([error]) => Promise.reject(error));
   const headers = { ':path': unaryPath, 'content-type': 'application/json' };
-  const { body } = await Promise.race([requestH2(session, headers, '{"model":"m"}'), failed]);
+  const reply = await Promise.race([requestH2(session, headers, '{"model":"m"}'), failed]);
   failed.catch(() => {});
   session.close();
-  return body.toString();
+  if (reply.headers[':status'] !== 200) throw new Error('no answer');
+  return reply.body.toString();
 }
 
 async function overH1(credentials: Partial<Credentials> = {}): Promise<string> {
