@@ -6,20 +6,19 @@ import type {
   ReasoningPart,
   TextPart,
 } from '../../../gen/es/llmbridge/v1/content_pb.ts';
-import { type JsonInput, members, RawJson, splice, toJson } from '../../kernel/json-text.ts';
+import { type JsonInput, RawJson, splice, toJson } from '../../kernel/json-text.ts';
 import { utf8 } from '../shared/json-body.ts';
 import { base64, dataUrl, sniffImage } from '../shared/media.ts';
 import type { Notes } from '../shared/notes.ts';
-import { rawObject } from '../shared/raw-object.ts';
+import { nativeBlock, nativeCitations, withExtra } from '../shared/own-blocks.ts';
+import type { JsonMembers } from '../shared/turns.ts';
 import { dialect } from './dialect.ts';
 
 /** A content block of a request; raw where it is the provider's own. */
-export type Block = { [member: string]: JsonInput } | RawJson;
-
-type Extra = { readonly [provider: string]: string };
+export type Block = JsonMembers | RawJson;
 
 /** A cache mark as `cache_control` wants it. */
-export const cacheControl = (mark: CacheControl | undefined): JsonInput =>
+const cacheControl = (mark: CacheControl | undefined): JsonInput =>
   mark && { type: mark.type || 'ephemeral', ttl: mark.ttl || undefined };
 
 /** The block with a cache mark, where there is one. */
@@ -31,23 +30,11 @@ export function marked(block: Block, mark: CacheControl | undefined): Block {
   return block;
 }
 
-/** The block with what `extra` has for this dialect, member by member. */
-export function withExtra(block: Block, extra: Extra, path: string, notes: Notes): Block {
-  if (block instanceof RawJson) return block;
-  for (const provider of ['*', dialect]) {
-    const json = extra[provider];
-    if (json === undefined || json === '') continue;
-    const raw = rawObject(json);
-    if (raw === undefined) notes.dropped(`${path}.extra.${provider}`, 'not a JSON object');
-    else for (const [name, value] of members(raw.text)) block[name] = new RawJson(value);
-  }
-  return block;
-}
-
 /** A part as a block; undefined for one that says nothing or cannot be carried, the latter with a note. */
 export function blockOf(part: ContentPart, path: string, notes: Notes): Block | undefined {
   const block = bareBlock(part, path, notes);
-  return block && withExtra(block, part.extra, path, notes);
+  if (block === undefined || block instanceof RawJson) return block;
+  return withExtra(block, part.extra, dialect, path, notes);
 }
 
 function bareBlock({ part }: ContentPart, path: string, notes: Notes): Block | undefined {
@@ -63,12 +50,7 @@ function bareBlock({ part }: ContentPart, path: string, notes: Notes): Block | u
     case 'reasoning':
       return reasoningBlock(part.value, path, notes);
     case 'native':
-      if (part.value.provider === dialect) {
-        const raw = rawObject(part.value.json);
-        if (raw) return raw;
-      }
-      notes.dropped(`${path}.native`, `a block of ${part.value.provider || 'no provider'}`);
-      return undefined;
+      return nativeBlock(part.value, dialect, path, notes);
     case 'audio':
     case 'video':
       notes.dropped(`${path}.${part.case}`, `the provider takes no ${part.case}`);
@@ -81,12 +63,7 @@ function bareBlock({ part }: ContentPart, path: string, notes: Notes): Block | u
 /** Empty text is refused by the API, and says nothing. */
 function textBlock({ text, citations }: TextPart, path: string, notes: Notes): Block | undefined {
   if (text === '' && citations.length === 0) return undefined;
-  const own: RawJson[] = [];
-  for (const { native } of citations) {
-    const raw = native === '' ? undefined : rawObject(native);
-    if (raw) own.push(raw);
-  }
-  if (own.length < citations.length) notes.dropped(`${path}.text.citations`, 'not in the provider’s own form');
+  const own = nativeCitations(citations, path, notes);
   return { type: 'text', text, citations: own.length > 0 ? own : undefined };
 }
 

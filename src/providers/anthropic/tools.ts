@@ -1,10 +1,11 @@
 import { type Tool, type ToolChoice, ToolChoiceMode } from '../../../gen/es/llmbridge/v1/tool_pb.ts';
-import type { JsonInput } from '../../kernel/json-text.ts';
+import { type JsonInput, RawJson } from '../../kernel/json-text.ts';
 import type { ChatRequest } from '../../kernel/messages.ts';
 import { schemaOf } from '../shared/function-tool.ts';
 import type { Notes } from '../shared/notes.ts';
+import { withExtra } from '../shared/own-blocks.ts';
 import { rawObject } from '../shared/raw-object.ts';
-import { type Block, marked, withExtra } from './content.ts';
+import { type Block, marked } from './content.ts';
 import { dialect } from './dialect.ts';
 
 /** The body's `tools`; undefined for none. */
@@ -16,7 +17,9 @@ export function toolsOf(request: ChatRequest, notes: Notes): Block[] | undefined
     if (allowed.length > 0 && name !== undefined && !allowed.includes(name)) return;
     const path = `tools[${index}]`;
     const block = toolBlock(tool, path, notes);
-    if (block) tools.push(marked(withExtra(block, tool.extra, path, notes), tool.cacheControl));
+    if (block === undefined) return;
+    const whole = block instanceof RawJson ? block : withExtra(block, tool.extra, dialect, path, notes);
+    tools.push(marked(whole, tool.cacheControl));
   });
   if (allowed.length > 0) notes.mapped('tool_choice.allowed', 'the other tools are left out');
   return tools.length > 0 ? tools : undefined;

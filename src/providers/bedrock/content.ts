@@ -6,10 +6,10 @@ import type {
   ReasoningPart,
   TextPart,
 } from '../../../gen/es/llmbridge/v1/content_pb.ts';
-import { type JsonInput, members, RawJson } from '../../kernel/json-text.ts';
+import { type JsonInput, RawJson } from '../../kernel/json-text.ts';
 import { base64, dataUrl, sniffImage } from '../shared/media.ts';
 import type { Notes } from '../shared/notes.ts';
-import { rawObject } from '../shared/raw-object.ts';
+import { nativeBlock, nativeCitations, withExtra } from '../shared/own-blocks.ts';
 import { argumentsOf, type BlockDialect, type JsonMembers } from '../shared/turns.ts';
 import { dialect } from './dialect.ts';
 import { documentFormat, formatOf } from './formats.ts';
@@ -28,7 +28,7 @@ export const blockDialect = (notes: Notes): BlockDialect<Block> => ({
   part: (part, path) => partBlock(part, path, notes),
   call: (call, path) => {
     const block: JsonMembers = { toolUseId: call.id, name: call.name, input: argumentsOf(call, path, notes) };
-    return { toolUse: withExtra(block, call.extra, path, notes) };
+    return { toolUse: withExtra(block, call.extra, dialect, path, notes) };
   },
   result: (message, callId, content, path) => {
     const block: JsonMembers = {
@@ -36,7 +36,7 @@ export const blockDialect = (notes: Notes): BlockDialect<Block> => ({
       content: content as JsonInput,
       status: message.isError === undefined ? undefined : message.isError ? 'error' : 'success',
     };
-    return { toolResult: withExtra(block, message.extra, path, notes) };
+    return { toolResult: withExtra(block, message.extra, dialect, path, notes) };
   },
   inSystem: (block) => block instanceof RawJson || 'text' in block || 'cachePoint' in block,
   mark: (blocks, mark) => blocks.push(cachePoint(mark)),
@@ -46,23 +46,6 @@ export const blockDialect = (notes: Notes): BlockDialect<Block> => ({
   },
 });
 
-/** The value of a block with what `extra` has for this dialect, member by member. */
-function withExtra(
-  block: JsonMembers,
-  extra: { readonly [provider: string]: string },
-  path: string,
-  notes: Notes,
-): JsonMembers {
-  for (const provider of ['*', dialect]) {
-    const json = extra[provider];
-    if (json === undefined || json === '') continue;
-    const raw = rawObject(json);
-    if (raw === undefined) notes.dropped(`${path}.extra.${provider}`, 'not a JSON object');
-    else for (const [name, value] of members(raw.text)) block[name] = new RawJson(value);
-  }
-  return block;
-}
-
 /** A part as a block; undefined for one that says nothing or cannot be carried, the latter with a note. */
 function partBlock(part: ContentPart, path: string, notes: Notes): Block | undefined {
   const block = bareBlock(part, path, notes);
@@ -70,7 +53,7 @@ function partBlock(part: ContentPart, path: string, notes: Notes): Block | undef
   const [name] = Object.keys(block);
   const value = name === undefined ? undefined : block[name];
   if (name === undefined || name === 'text') return block;
-  return { [name]: withExtra(value as JsonMembers, part.extra, path, notes) };
+  return { [name]: withExtra(value as JsonMembers, part.extra, dialect, path, notes) };
 }
 
 function bareBlock({ part }: ContentPart, path: string, notes: Notes): Block | undefined {
@@ -93,11 +76,8 @@ function bareBlock({ part }: ContentPart, path: string, notes: Notes): Block | u
       return part.value.refusal === '' ? undefined : { text: part.value.refusal };
     case 'reasoning':
       return reasoningBlock(part.value, path, notes);
-    case 'native': {
-      const raw = part.value.provider === dialect ? rawObject(part.value.json) : undefined;
-      if (raw === undefined) notes.dropped(`${path}.native`, `a block of ${part.value.provider || 'no provider'}`);
-      return raw;
-    }
+    case 'native':
+      return nativeBlock(part.value, dialect, path, notes);
     default:
       return undefined;
   }
@@ -105,12 +85,7 @@ function bareBlock({ part }: ContentPart, path: string, notes: Notes): Block | u
 
 /** Text that rests on something is a block of another kind; the API refuses empty text. */
 function textBlock({ text, citations }: TextPart, path: string, notes: Notes): Block | undefined {
-  const own: RawJson[] = [];
-  for (const { native } of citations) {
-    const raw = native === '' ? undefined : rawObject(native);
-    if (raw) own.push(raw);
-  }
-  if (own.length < citations.length) notes.dropped(`${path}.text.citations`, 'not in the provider’s own form');
+  const own = nativeCitations(citations, path, notes);
   if (own.length > 0) return { citationsContent: { content: text === '' ? undefined : [{ text }], citations: own } };
   return text === '' ? undefined : { text };
 }

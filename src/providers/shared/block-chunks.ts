@@ -12,7 +12,7 @@ type Kind = 'reasoning' | 'text' | 'call' | 'other';
 /** Where each kind stands in a message without parts: reasoning, then text, then calls. */
 const rank: Readonly<Record<Kind, number>> = { other: 0, reasoning: 0, text: 1, call: 2 };
 
-export const contentPart = (part: Part, extra: Extra = {}): ContentPart => ({
+const contentPart = (part: Part, extra: Extra = {}): ContentPart => ({
   $typeName: 'llmbridge.v1.ContentPart',
   part,
   extra,
