@@ -48,7 +48,7 @@ async function overH2(credentials: Partial<Credentials> = {}): Promise<string> {
   const reply = await Promise.race([requestH2(session, headers, '{"model":"m"}'), failed]);
   failed.catch(() => {});
   session.close();
-  if (reply.headers[':status'] !== 200) throw new Error('no answer');
+  if (String(reply.headers[':status']) !== '200') throw new Error('no answer');
   return reply.body.toString();
 }
 
