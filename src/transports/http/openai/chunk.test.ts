@@ -8,6 +8,7 @@ import {
 } from '../../../../gen/es/llmbridge/v1/chat_service_pb.ts';
 import { Role } from '../../../../gen/es/llmbridge/v1/content_pb.ts';
 import { ToolCallType } from '../../../../gen/es/llmbridge/v1/tool_pb.ts';
+import { accumulate } from '../../../../test/support/accumulate.ts';
 import { collect } from '../../../kernel/collect.ts';
 import { type ChunkOptions, ChunkWriter } from './chunk.ts';
 import { decodeRequest } from './request.ts';
@@ -181,6 +182,21 @@ test('a signature repeats the reasoning that it signs, so that its entry stands 
   ]);
 });
 
+test('reasoning that goes on in a part with an entry goes on in its entries too', () => {
+  const begin = { index: 0, part: { part: { case: 'reasoning' as const, value: { id: 'r', summary: true } } } };
+  expect(
+    deltas([
+      delta({ parts: [begin], reasoningContent: 'be' }),
+      delta({ reasoningContent: 'cause' }),
+      delta({ parts: [{ index: 0, part: { part: { case: 'reasoning', value: { signature: 'S' } } } }] }),
+    ]),
+  ).toEqual([
+    { reasoning_content: 'be', reasoning_details: [{ type: 'reasoning.summary', id: 'r', summary: 'be', index: 0 }] },
+    { reasoning_content: 'cause', reasoning_details: [{ type: 'reasoning.summary', summary: 'cause', index: 0 }] },
+    { reasoning_details: [{ type: 'reasoning.summary', signature: 'S', index: 0 }] },
+  ]);
+});
+
 test('citations, pictures and native blocks have an index, which SDKs need to collect a list', () => {
   const of = (index: number, part: object) => ({ index, part: { part } }) as never;
   const image = {
@@ -211,22 +227,6 @@ test('citations, pictures and native blocks have an index, which SDKs need to co
   ]);
 });
 
-/** Merges deltas as the official Python SDK does: lists by index, texts appended. */
-function accumulate(into: Record<string, unknown>, piece: Record<string, unknown>): void {
-  for (const [key, value] of Object.entries(piece)) {
-    const held = into[key];
-    if (held === undefined || held === null || key === 'index' || key === 'type') into[key] = structuredClone(value);
-    else if (typeof held === 'string') into[key] = held + String(value);
-    else if (Array.isArray(held)) {
-      for (const item of value as { index: number }[]) {
-        const same = (held as { index: number }[]).find(({ index }) => index === item.index);
-        if (same === undefined) held.push(item);
-        else accumulate(same as unknown as Record<string, unknown>, item as unknown as Record<string, unknown>);
-      }
-    } else accumulate(held as Record<string, unknown>, value as Record<string, unknown>);
-  }
-}
-
 test('a stream that an SDK collected and sent back is the message that was collected here', () => {
   const chunks = [
     delta({ role: Role.ASSISTANT }),
@@ -249,4 +249,19 @@ test('a stream that an SDK collected and sent back is the message that was colle
   expect(again?.parts).toEqual(collected?.parts);
   expect(again?.toolCalls).toEqual(collected?.toolCalls);
   expect(again).toMatchObject({ content: 'answer', reasoningContent: 'thinking' });
+});
+
+test('an order of parts that deltas do not tell is spelled out at the end, and survives the way back', () => {
+  const native = { case: 'native' as const, value: { provider: 'p', json: '{"type":"server_tool"}' } };
+  const chunks = [
+    delta({ role: Role.ASSISTANT, content: 'a' }),
+    delta({ parts: [{ index: 1, part: { part: native } }] }),
+    delta({ content: 'b' }),
+    finish(FinishReason.STOP),
+  ];
+  const message: Record<string, unknown> = {};
+  for (const each of deltas(chunks)) accumulate(message, each ?? {});
+  const [again] = decodeRequest(Buffer.from(JSON.stringify({ messages: [message] }))).request.messages;
+  expect(again?.parts).toEqual(collect(chunks).choices[0]?.message?.parts);
+  expect(again?.parts.map(({ part }) => part.case)).toEqual(['text', 'native', 'text']);
 });

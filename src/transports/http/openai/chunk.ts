@@ -1,8 +1,10 @@
 import { FinishReason, type StreamChatCompletionResponse } from '../../../../gen/es/llmbridge/v1/chat_service_pb.ts';
 import type { GatewayReport } from '../../../../gen/es/llmbridge/v1/report_pb.ts';
 import type { Usage } from '../../../../gen/es/llmbridge/v1/usage_pb.ts';
+import { Collector } from '../../../kernel/collect.ts';
 import { ChoiceWriter } from './delta-json.ts';
 import { extraMembers, object, quote, stringMember } from './json-writer.ts';
+import { orderMember } from './message-json.ts';
 import { reportJson } from './report-json.ts';
 import { answerMembers, sealedJson } from './response.ts';
 import { usageJson } from './usage-json.ts';
@@ -28,6 +30,9 @@ export class ChunkWriter {
   /** What every chunk of an answer begins with. */
   #head: string | undefined;
   #told: Head | undefined;
+  /** The answer so far, for the order of its parts. */
+  readonly #collector = new Collector();
+  #hasParts = false;
   #usage: Usage | undefined;
   #report: GatewayReport | undefined;
 
@@ -44,6 +49,8 @@ export class ChunkWriter {
     const extra = extraMembers(chunk.extra, answerMembers);
     if (chunk.choices.length === 0 && extra === '') return [];
 
+    this.#collector.add(chunk);
+    this.#hasParts ||= chunk.choices.some(({ delta }) => delta !== undefined && delta.parts.length > 0);
     const ready = this.flush();
     let choices = '';
     let finished = chunk.choices.length > 0;
@@ -53,8 +60,9 @@ export class ChunkWriter {
         writer = new ChoiceWriter(this.#options.legacyFunctions);
         this.#choices.set(choice.index, writer);
       }
-      choices += (choices === '' ? '' : ',') + writer.write(choice);
-      finished &&= choice.finishReason !== FinishReason.UNSPECIFIED;
+      const finishing = choice.finishReason !== FinishReason.UNSPECIFIED;
+      choices += (choices === '' ? '' : ',') + writer.write(choice, finishing ? this.#orderOf(choice.index) : '');
+      finished &&= finishing;
     }
     const text = this.#chunk(chunk, choices, extra + (this.#options.includeUsage ? '"usage":null,' : ''));
     if (finished) this.#held = text;
@@ -80,6 +88,13 @@ export class ChunkWriter {
     const [held] = this.flush();
     if (held !== undefined) return [report === '' ? held : `${held.slice(0, -1)},${report.slice(0, -1)}}`];
     return report === '' || last === undefined ? [] : [this.#chunk(last, '', report)];
+  }
+
+  /** The whole order of a choice's parts at its end, where what came before does not tell it. */
+  #orderOf(index: number): string {
+    if (!this.#hasParts) return '';
+    const message = this.#collector.response().choices.find((choice) => choice.index === index)?.message;
+    return message === undefined || message.parts.length === 0 ? '' : orderMember(message);
   }
 
   #chunk(chunk: StreamChatCompletionResponse, choices: string, rest: string): string {

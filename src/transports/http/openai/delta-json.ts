@@ -1,12 +1,22 @@
 import type { ChunkChoice, Delta } from '../../../../gen/es/llmbridge/v1/chat_service_pb.ts';
-import type { ContentPart } from '../../../../gen/es/llmbridge/v1/content_pb.ts';
+import type { ContentPart, ReasoningPart } from '../../../../gen/es/llmbridge/v1/content_pb.ts';
 import { type ToolCallDelta, ToolCallType } from '../../../../gen/es/llmbridge/v1/tool_pb.ts';
 import { finishJson, logprobsJson } from './choice-json.ts';
 import { countMember, extraMembers, listMember, object, quote, stringMember } from './json-writer.ts';
+import { emptyReasoning } from './literals.ts';
 import { audioOwn, roleWords } from './message-json.ts';
 import { audioMembers, citationJson, imageMembers, partJson, reasoningDetailJson } from './part-json.ts';
 import { choiceMembers } from './response.ts';
 import { toolCallDeltaJson } from './tool-call-json.ts';
+
+/** Entries of one delta's `reasoning_details`, by part. */
+type Details = Map<number, { readonly value: ReasoningPart; readonly extra: ContentPart['extra'] }>;
+
+const detailsMember = (details: Details): string =>
+  listMember(
+    'reasoning_details',
+    [...details].map(([index, { value, extra }]) => reasoningDetailJson(value, extra, index)),
+  );
 
 /**
  * One choice of a stream: writes its deltas, and knows as much of what went before as an entry needs to be understood
@@ -16,8 +26,10 @@ export class ChoiceWriter {
   readonly #legacyFunctions: boolean;
   /** The kind of each part so far, in the order in which the collected answer has them. */
   readonly #parts: string[] = [];
-  /** The text of reasoning parts that no entry of `reasoning_details` has repeated yet, by part. */
+  /** The text of reasoning parts that have had no entry in `reasoning_details` yet, by part. */
   readonly #reasoning: string[] = [];
+  /** Reasoning parts that have had an entry: whether they are summaries. */
+  readonly #detailed = new Map<number, boolean>();
   /** The ids of the tool calls so far, by index. */
   readonly #calls: string[] = [];
   readonly #custom = new Set<number>();
@@ -30,9 +42,10 @@ export class ChoiceWriter {
     this.#legacyFunctions = legacyFunctions;
   }
 
-  write(choice: ChunkChoice): string {
+  /** `order` is the member of the delta that tells the order of all parts; empty for none. */
+  write(choice: ChunkChoice, order: string): string {
     return object(
-      `"index":${choice.index},"delta":${choice.delta === undefined ? '{}' : this.#delta(choice.delta)},` +
+      `"index":${choice.index},"delta":${choice.delta === undefined ? object(order) : this.#delta(choice.delta, order)},` +
         `"logprobs":${choice.logprobs === undefined ? 'null' : logprobsJson(choice.logprobs)},` +
         `"finish_reason":${finishJson(choice.finishReason, this.#legacyFunctions)},` +
         stringMember('native_finish_reason', choice.nativeFinishReason) +
@@ -40,28 +53,38 @@ export class ChoiceWriter {
     );
   }
 
-  #delta(delta: Delta): string {
+  #delta(delta: Delta, order: string): string {
     const opening = delta.role !== 0;
     let text = opening ? `"role":"${roleWords[delta.role] ?? 'assistant'}",` : '';
     const calls: string[] = [];
-    if (delta.parts.length > 0) text += this.#partMembers(delta, calls);
+    const details: Details = new Map();
+    if (delta.parts.length > 0) text += this.#partMembers(delta, calls, details);
     if (delta.reasoningContent !== '') {
-      this.#appendReasoning(delta.reasoningContent);
+      this.#appendReasoning(delta.reasoningContent, details);
       text += `"reasoning_content":${quote(delta.reasoningContent)},`;
     }
+    if (details.size > 0) text += detailsMember(details);
     if (delta.content !== '') {
       if (this.#parts.at(-1) !== 'text') this.#parts.push('text');
       text += `"content":${quote(delta.content)},`;
     } else if (opening) text += delta.toolCalls.length === 0 ? '"content":"",' : '"content":null,';
     text += stringMember('refusal', delta.refusal);
     for (const call of delta.toolCalls) text += this.#call(call, calls);
-    return object(text + listMember('tool_calls', calls));
+    return object(text + listMember('tool_calls', calls) + order);
   }
 
-  #appendReasoning(text: string): void {
+  /** Text of a part that has had an entry goes into another one too, so that the entries are whole by themselves. */
+  #appendReasoning(text: string, details: Details): void {
     if (this.#parts.at(-1) !== 'reasoning') this.#parts.push('reasoning');
     const at = this.#parts.length - 1;
-    this.#reasoning[at] = (this.#reasoning[at] ?? '') + text;
+    const summary = this.#detailed.get(at);
+    if (summary === undefined) {
+      this.#reasoning[at] = (this.#reasoning[at] ?? '') + text;
+      return;
+    }
+    const entry = details.get(at) ?? { value: { ...emptyReasoning(), summary }, extra: {} };
+    entry.value.text += text;
+    details.set(at, entry);
   }
 
   /** Adds an entry of `tool_calls`, or gives the member that stands in its place in OpenAI's first form. */
@@ -79,8 +102,7 @@ export class ChoiceWriter {
     return '';
   }
 
-  #partMembers({ parts }: Delta, calls: string[]): string {
-    const details: string[] = [];
+  #partMembers({ parts }: Delta, calls: string[], details: Details): string {
     const annotations: string[] = [];
     const images: string[] = [];
     const others: string[] = [];
@@ -90,7 +112,7 @@ export class ChoiceWriter {
       if (this.#parts[index] === undefined) this.#parts.push(part.part.case ?? '');
       switch (part.part.case) {
         case 'reasoning':
-          details.push(this.#reasoningDetail(part, index));
+          details.set(index, { value: this.#detail(part.part.value, index), extra: part.extra });
           break;
         case 'text':
           for (const citation of part.part.value.citations)
@@ -111,7 +133,6 @@ export class ChoiceWriter {
       }
     }
     return (
-      listMember('reasoning_details', details) +
       listMember('annotations', annotations) +
       listMember('images', images) +
       (audio === '' ? '' : `"audio":${audio},`) +
@@ -119,12 +140,13 @@ export class ChoiceWriter {
     );
   }
 
-  /** The text of a signed part came before as `reasoning_content`; the entry repeats it, to stand by itself. */
-  #reasoningDetail(part: ContentPart, index: number): string {
-    if (part.part.case !== 'reasoning') return '';
-    const text = (this.#reasoning[index] ?? '') + part.part.value.text;
+  /** The text of a part came before as `reasoning_content`; its first entry repeats it. */
+  #detail(piece: ReasoningPart, index: number): ReasoningPart {
+    const text = (this.#reasoning[index] ?? '') + piece.text;
     this.#reasoning[index] = '';
-    return reasoningDetailJson({ ...part.part.value, text }, part.extra, index);
+    const summary = piece.summary || this.#detailed.get(index) === true;
+    this.#detailed.set(index, summary);
+    return { ...piece, text, summary };
   }
 
   /** A signature goes with its call: into an entry of its own if the call came before, else it waits for it. */

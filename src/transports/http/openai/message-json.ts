@@ -67,14 +67,18 @@ function partsMembers(parts: readonly ContentPart[], message: Message): string {
     listMember('annotations', annotations) +
     listMember('images', images) +
     (audio === '' ? '' : `"audio":${audio},`) +
-    (isCanonical(parts, message)
-      ? ''
-      : listMember(
-          'parts',
-          parts.map((part) => partJson(part)),
-        ))
+    orderMember(message)
   );
 }
+
+/** `parts`, the whole order, where it could not be told from the other members. */
+export const orderMember = (message: Message): string =>
+  isCanonical(message.parts, message)
+    ? ''
+    : listMember(
+        'parts',
+        message.parts.map((part) => partJson(part)),
+      );
 
 export const audioOwn = new Set(['data', 'format', 'transcript', 'expires_at', 'url']);
 
