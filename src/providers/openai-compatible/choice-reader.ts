@@ -2,6 +2,7 @@ import type { ChunkChoice, Delta } from '../../../gen/es/llmbridge/v1/chat_servi
 import { type ContentPart, type Message, Role } from '../../../gen/es/llmbridge/v1/content_pb.ts';
 import { RawJson, toJson, valueAt } from '../../kernel/json-text.ts';
 import { newChunkChoice, newDelta } from '../../kernel/messages.ts';
+import { HalfCharacters } from '../shared/half-characters.ts';
 import { isObject, type JsonObject, list, text } from '../shared/json-body.ts';
 import { PartPositions } from '../shared/part-positions.ts';
 import { decodeLogprobs } from './decode-logprobs.ts';
@@ -58,6 +59,8 @@ export class ChoiceReader {
   readonly #quirks: Quirks;
   readonly #positions = new PartPositions();
   readonly #calls = new ToolCallReader(this.#positions);
+  readonly #words = new HalfCharacters();
+  readonly #thought = new HalfCharacters();
   #reasoning: ReasoningReader | undefined;
   #begun = false;
   #audioAt: number | undefined;
@@ -114,7 +117,7 @@ export class ChoiceReader {
     if (typeof finish === 'string' && finish !== '') {
       this.ended = true;
       choice.finishReason = finishReason(finish, this.#quirks.finishReasons);
-      choice.nativeFinishReason = text(raw['native_finish_reason']) || finish;
+      choice.nativeFinishReason = text(raw['native_finish_reason']) || text(finish);
     }
     const logprobs = raw['logprobs'];
     let foreignLogprobs = '';
@@ -130,7 +133,7 @@ export class ChoiceReader {
   #readText(message: JsonObject, delta: Delta, detailed: boolean): void {
     // Beside details, which say it in full, the plain text only repeats them.
     if (!detailed) {
-      delta.reasoningContent = text(message['reasoning_content']) || text(message['reasoning']);
+      delta.reasoningContent = this.#thought.join(message['reasoning_content'] || message['reasoning']);
     }
     if (delta.reasoningContent !== '') this.#positions.reasoning();
     this.#readContent(message['content'], delta);
@@ -167,7 +170,7 @@ export class ChoiceReader {
 
   /** Text, or (Mistral, and gateways before it) a list of text and thinking blocks. */
   #readContent(content: unknown, delta: Delta): void {
-    if (typeof content === 'string') delta.content = content;
+    if (typeof content === 'string') delta.content = this.#words.join(content);
     for (const block of list(content)) {
       if (!isObject(block)) continue;
       if (block['type'] === 'thinking') {
@@ -178,10 +181,10 @@ export class ChoiceReader {
             : list(thinking)
                 .map((t) => (isObject(t) ? text(t['text']) : ''))
                 .join('');
-        delta.reasoningContent += thought;
+        delta.reasoningContent += this.#thought.join(thought);
         if (thought !== '') this.#positions.reasoning();
       } else if (block['type'] === 'text') {
-        delta.content += text(block['text']);
+        delta.content += this.#words.join(block['text']);
       }
     }
     if (delta.content !== '') this.#positions.text();

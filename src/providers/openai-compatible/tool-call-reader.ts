@@ -1,6 +1,7 @@
 import { type ToolCallDelta, ToolCallType } from '../../../gen/es/llmbridge/v1/tool_pb.ts';
 import { valueAt } from '../../kernel/json-text.ts';
 import { newToolCallDelta } from '../../kernel/messages.ts';
+import { HalfCharacters } from '../shared/half-characters.ts';
 import { isObject, type JsonObject, text } from '../shared/json-body.ts';
 import type { PartPositions } from '../shared/part-positions.ts';
 import { unknownFields } from './unknown-fields.ts';
@@ -11,6 +12,7 @@ interface Known {
   readonly index: number;
   readonly given: number;
   id: string;
+  readonly input: HalfCharacters;
 }
 
 /**
@@ -30,20 +32,21 @@ export class ToolCallReader {
     const id = text(raw['id']);
     const body = isObject(raw['function']) ? raw['function'] : isObject(raw['custom']) ? raw['custom'] : {};
     const given = typeof raw['index'] === 'number' ? raw['index'] : undefined;
-    const existing = this.#find(id, given, nth, text(body['name']) !== '');
-    const delta = newToolCallDelta(existing?.index ?? this.#calls.length);
-    if (existing === undefined) {
-      this.#calls.push({ index: delta.index, given: given ?? nth, id });
+    let call = this.#find(id, given, nth, text(body['name']) !== '');
+    const delta = newToolCallDelta(call?.index ?? this.#calls.length);
+    if (call === undefined) {
+      call = { index: delta.index, given: given ?? nth, id, input: new HalfCharacters() };
+      this.#calls.push(call);
       delta.id = id;
       delta.name = text(body['name']);
       delta.type = isObject(raw['custom']) ? ToolCallType.CUSTOM : ToolCallType.FUNCTION;
-    } else if (existing.id === '' && id !== '') {
-      existing.id = id;
+    } else if (call.id === '' && id !== '') {
+      call.id = id;
       delta.id = id;
     }
     this.#positions.toolCall(delta.index);
     const input = body['arguments'] ?? body['input'];
-    if (typeof input === 'string') delta.arguments = input;
+    if (typeof input === 'string') delta.arguments = call.input.join(input);
     // Arguments as an object, not as text, are taken in their own spelling.
     else if (isObject(input)) delta.arguments = valueAt(json, [...path, 'function', 'arguments']) ?? '';
     const rest = unknownFields(raw, known, json, path);

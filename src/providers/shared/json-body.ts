@@ -41,8 +41,12 @@ export function tryParseObject(json: string): JsonObject | undefined {
 export const isObject = (value: unknown): value is JsonObject =>
   typeof value === 'object' && value !== null && !Array.isArray(value);
 
-/** A member that is a string, else ''. */
-export const text = (value: unknown): string => (typeof value === 'string' ? value : '');
+/**
+ * A member that is a string, else ''. Half a character (a surrogate without its pair, which JSON's escapes can spell and
+ * protobuf and HTTP headers cannot carry) becomes U+FFFD.
+ */
+export const text = (value: unknown): string =>
+  typeof value === 'string' ? (value.isWellFormed() ? value : value.toWellFormed()) : '';
 
 /** A count: a number of the uint32 range, rounded; else undefined. */
 export const count = (value: unknown): number | undefined =>

@@ -20,5 +20,5 @@ export function publicText(text: string): string {
   for (const [pattern, substitute] of hidden) clean = clean.replace(pattern, substitute);
   // biome-ignore lint/suspicious/noControlCharactersInRegex: they are what must go
   clean = clean.replace(/[\u0000-\u001f\u007f\s]+/g, ' ').trim();
-  return clean.length > longest ? `${clean.slice(0, longest)}…` : clean;
+  return (clean.length > longest ? `${clean.slice(0, longest)}…` : clean).toWellFormed();
 }
