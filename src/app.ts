@@ -2,12 +2,14 @@ import type { DestinationStream } from 'pino';
 import { ChatService } from '../gen/es/llmbridge/v1/chat_service_pb.ts';
 import { HealthService } from '../gen/es/llmbridge/v1/health_service_pb.ts';
 import { ModelService } from '../gen/es/llmbridge/v1/model_service_pb.ts';
+import { Balancer } from './balancer/balancer.ts';
+import { balancerSettings } from './balancer-settings.ts';
 import { createChat } from './chat/chat.ts';
 import type { GatewayConfig } from './config/gateway-config.ts';
 import { createGate } from './interceptors/authenticate.ts';
 import { type Clock, systemClock } from './kernel/clock.ts';
 import type { Rpc } from './kernel/method.ts';
-import type { Route } from './kernel/provider.ts';
+import type { Provider, Route, Target } from './kernel/provider.ts';
 import { Readiness } from './kernel/readiness.ts';
 import { createProviders } from './provider-set.ts';
 import { providerTypes } from './providers/index.ts';
@@ -44,7 +46,7 @@ export interface Gateway {
 /** Puts the gateway together and starts it. Rejects when the port can't be had. */
 export async function createGateway(config: GatewayConfig, overrides: GatewayOverrides = {}): Promise<Gateway> {
   const clock = overrides.clock ?? systemClock;
-  const { balancer, monitoring, security, server } = config;
+  const { monitoring, security, server } = config;
   const logger = createLogger({
     level: monitoring.log.level,
     ...(overrides.logDestination && { destination: overrides.logDestination }),
@@ -54,7 +56,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
   const { providers, close } = createProviders(
     Object.values(config.providers),
     providerTypes,
-    balancer.timeouts.connect,
+    config.balancer.timeouts.connect,
     clock,
   );
   const routes = new Map<string, Route>();
@@ -62,9 +64,9 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
     routes.set(name, {
       name,
       policy,
-      targets: targets.flatMap(({ provider: providerName, model, weight, priority }) => {
+      targets: targets.flatMap(({ provider: providerName, price, ...target }) => {
         const provider = providers.get(providerName);
-        return provider === undefined ? [] : [{ provider, model, weight, priority }];
+        return provider === undefined ? [] : [routeTarget(provider, price, target)];
       }),
     });
   }
@@ -74,12 +76,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
   const rpcs = [
     ...createChat({
       catalog: () => catalog,
-      clock,
-      timeouts: {
-        firstTokenMs: balancer.timeouts.first_token,
-        idleMs: balancer.timeouts.idle,
-        totalMs: balancer.timeouts.total,
-      },
+      balancer: new Balancer({ clock, settings: balancerSettings(config) }),
     }),
     ...createModelRpcs(catalog),
     createHealthRpc({ readiness, version, clock, components: [providerProbe(providers.values())] }),
@@ -130,5 +127,24 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
       await close();
       events.drained(clock.now() - startedAt, cut);
     },
+  };
+}
+
+type RouteTarget = GatewayConfig['models'][number]['targets'][number];
+
+/** A route's target; prices are by the million tokens in the file. */
+function routeTarget(
+  provider: Provider,
+  price: RouteTarget['price'],
+  { model, weight, priority, context, lacks }: Omit<RouteTarget, 'provider' | 'price'>,
+): Target {
+  return {
+    provider,
+    model,
+    weight,
+    priority,
+    ...(price && { price: { prompt: price.prompt / 1e6, completion: price.completion / 1e6 } }),
+    ...(context !== undefined && { context }),
+    ...(lacks && { lacks }),
   };
 }

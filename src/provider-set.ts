@@ -27,7 +27,7 @@ export function createProviders(
   };
 
   const providers = new Map<string, Provider>();
-  for (const { name, type: typeName, base_url, api_keys, headers, models, options, disabled } of list) {
+  for (const { name, type: typeName, base_url, api_keys, headers, models, options, disabled, prefill } of list) {
     const type = types.find((each) => each.type === typeName);
     if (type === undefined) throw new Error(`no provider type ${typeName}`);
     const url = base_url === undefined ? undefined : new URL(base_url);
@@ -43,6 +43,8 @@ export function createProviders(
       keys: api_keys,
       disabled,
       models,
+      ...regionOf(options),
+      ...(prefill !== undefined && { prefill }),
     });
   }
   return {
@@ -51,4 +53,10 @@ export function createProviders(
       await Promise.all([...upstreams.values()].map((upstream) => upstream.close()));
     },
   };
+}
+
+/** Where an instance runs, as the clouds' types have it among their options. */
+function regionOf(options: Readonly<Record<string, unknown>>): { region?: string } {
+  const region = options['region'] ?? options['location'];
+  return typeof region === 'string' ? { region } : {};
 }

@@ -109,6 +109,7 @@ export class Balancer {
       .map(([, tier]) => tier);
     return {
       name,
+      insists: vitalsOf !== this.#pinned,
       settings,
       tiers,
       policies: policiesOf(policy, this.chance),
@@ -142,8 +143,7 @@ export class Balancer {
     let admission = this.#admissions.get(name);
     if (admission === undefined) {
       const { admission: defaults, providers } = this.#settings;
-      const bounds = { ...defaults, maxConcurrent: Number.POSITIVE_INFINITY };
-      admission = new Admission(this.clock, overlay(bounds, providers.get(name)?.admission));
+      admission = new Admission(this.clock, overlay(defaults, providers.get(name)?.admission));
       this.#admissions.set(name, admission);
     }
     return admission;

@@ -15,6 +15,8 @@ export interface Lane {
   readonly policies: readonly Policy[];
   readonly admission: Admission;
   readonly pace: HedgePace;
+  /** Whether its target is asked however it fares: the caller named it, and there is no other. */
+  readonly insists: boolean;
   /** Whether the choice depends on what is in the request. */
   readonly looksInside: boolean;
 }
@@ -40,6 +42,10 @@ export const isReady = (candidate: Candidate): boolean => candidate.vitals.break
  * room, and can serve such a request. Undefined while none is.
  */
 export function select(lane: Lane, call: CallTraits, passed?: ReadonlySet<Candidate>): Candidate | undefined {
+  if (lane.insists) {
+    const named = lane.tiers[0]?.[0];
+    return named === undefined || passed?.has(named) ? undefined : named;
+  }
   const found = search(lane, call, passed, false, false);
   if (found !== undefined) return found;
   if (isPanicking(lane)) {

@@ -53,8 +53,8 @@ export class TargetVitals {
     return this.coolingMs === 0;
   }
 
-  /** The position of the next key that may be used, in turn; undefined while all cool. */
-  takeKey(): number | undefined {
+  /** The position of the next key that may be used, in turn; while all cool, of the one whose turn it is. */
+  takeKey(): number {
     const now = this.#clock.now();
     const count = this.#coolUntil.length;
     for (let i = 0; i < count; i++) {
@@ -64,7 +64,7 @@ export class TargetVitals {
         return key;
       }
     }
-    return undefined;
+    return this.#nextKey;
   }
 
   /** Milliseconds until some key may be used again; 0 if one may now. */

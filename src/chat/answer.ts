@@ -2,17 +2,19 @@ import type {
   ChatCompletionResponse,
   StreamChatCompletionResponse,
 } from '../../gen/es/llmbridge/v1/chat_service_pb.ts';
+import type { Usage } from '../../gen/es/llmbridge/v1/usage_pb.ts';
 import type { EmitChunk, ProviderAdapter, StreamDecoder } from '../kernel/adapter.ts';
 import { Fault } from '../kernel/fault.ts';
 import { createFramer, type Framer } from '../upstream/framing/index.ts';
-import type { AnswerReader } from './exchange.ts';
+import type { CountingReader } from './attempt.ts';
 
 /** The most a whole answer may weigh: pictures and sound come in base64. */
 const wholeAnswerBytes = 256 * 1024 * 1024;
 
 /** Reads a whole answer. */
-export class WholeAnswer implements AnswerReader {
+export class WholeAnswer implements CountingReader {
   readonly begun = false;
+  readonly streaming = false;
   readonly #adapter: ProviderAdapter;
   readonly #pieces: Uint8Array[] = [];
   #length = 0;
@@ -20,6 +22,16 @@ export class WholeAnswer implements AnswerReader {
 
   constructor(adapter: ProviderAdapter) {
     this.#adapter = adapter;
+  }
+
+  get usage(): Usage | undefined {
+    return this.response?.usage;
+  }
+
+  get written(): number {
+    let characters = 0;
+    for (const { message } of this.response?.choices ?? []) characters += message === undefined ? 0 : lengthOf(message);
+    return characters;
   }
 
   data(bytes: Uint8Array): void {
@@ -38,8 +50,11 @@ export class WholeAnswer implements AnswerReader {
 }
 
 /** Reads a streamed answer, chunk by chunk. */
-export class StreamedAnswer implements AnswerReader {
+export class StreamedAnswer implements CountingReader {
   begun = false;
+  readonly streaming = true;
+  usage: Usage | undefined;
+  written = 0;
   readonly #framer: Framer;
   readonly #decoder: StreamDecoder;
   readonly #emit: EmitChunk;
@@ -50,6 +65,8 @@ export class StreamedAnswer implements AnswerReader {
     this.#decoder = adapter.decoder();
     this.#emit = (chunk) => {
       this.begun ||= isMeaningful(chunk);
+      if (chunk.usage) this.usage = chunk.usage;
+      for (const { delta } of chunk.choices) if (delta) this.written += lengthOf(delta);
       emit(chunk);
     };
     this.#push = (frame) => this.#decoder.push(frame, this.#emit);
@@ -63,6 +80,19 @@ export class StreamedAnswer implements AnswerReader {
     this.#framer.end(this.#push);
     this.#decoder.end(this.#emit);
   }
+}
+
+interface Texts {
+  readonly content: string;
+  readonly reasoningContent: string;
+  readonly refusal: string;
+  readonly toolCalls: readonly { readonly name: string; readonly arguments: string }[];
+}
+
+function lengthOf({ content, reasoningContent, refusal, toolCalls }: Texts): number {
+  let length = content.length + reasoningContent.length + refusal.length;
+  for (const call of toolCalls) length += call.name.length + call.arguments.length;
+  return length;
 }
 
 /** Whether a chunk says something: a role or a count alone does not. */

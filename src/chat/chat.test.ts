@@ -4,20 +4,25 @@ import type {
   StreamChatCompletionResponse,
 } from '../../gen/es/llmbridge/v1/chat_service_pb.ts';
 import { AttemptOutcome } from '../../gen/es/llmbridge/v1/report_pb.ts';
+import { Balancer } from '../balancer/balancer.ts';
+import type { BalancerSettings } from '../balancer/settings.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Provider, Route } from '../kernel/provider.ts';
 import { createChat } from './chat.ts';
-import { answer, ask, events, FakeClock, fakeProvider, Inbox, openCall, target } from './testing/harness.ts';
-
-const timeouts = { firstTokenMs: 30_000, idleMs: 20_000, totalMs: 100_000 };
+import { answer, ask, events, FakeClock, fakeProvider, Inbox, openCall, settings, target } from './testing/harness.ts';
 
 function setUp(...names: string[]) {
+  return setUpWith({}, ...names);
+}
+
+function setUpWith(over: Partial<BalancerSettings>, ...names: string[]) {
   const clock = new FakeClock();
   const list = names.map((name) => fakeProvider(name));
   const route: Route = { name: 'fast', policy: [], targets: list.map((provider) => target(provider)) };
   const providers = new Map<string, Provider>(list.map((provider) => [provider.name, provider]));
   const catalog = { providers, routes: new Map([['fast', route]]) };
-  const [complete, stream] = createChat({ catalog: () => catalog, clock, timeouts });
+  const balancer = new Balancer({ clock, settings: { ...settings, ...over }, chance: () => 0 });
+  const [complete, stream] = createChat({ catalog: () => catalog, balancer });
   if (complete === undefined || stream === undefined) throw new Error('two methods');
   const call = openCall(clock);
   const whole = new Inbox<ChatCompletionResponse>();
@@ -98,7 +103,7 @@ describe('whole answers', () => {
     expect(fault.reason).toBe('PROVIDER_STREAM_CUT');
   });
 
-  test('a silent provider is given up at the first-token limit and its socket closed', async () => {
+  test('a silent provider is given up at the limit of whole answers and its socket closed', async () => {
     const { upstream, complete, clock } = setUp('a');
     const done = faultOf(complete());
     clock.advance(29_999);

@@ -1,23 +1,16 @@
+import type { AttemptTimeouts } from '../balancer/settings.ts';
 import type { Call } from '../kernel/call.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Target } from '../kernel/provider.ts';
 import type { Exchange, HttpRequest, ResponseHandler, ResponseHeaders, UpstreamFailure } from '../kernel/upstream.ts';
 
-/** Limits of one attempt, in milliseconds; the caller's deadline caps them all. */
-export interface AttemptTimeouts {
-  /** Until the first meaningful piece of the answer. */
-  readonly firstTokenMs: number;
-  /** Between two pieces of a stream. */
-  readonly idleMs: number;
-  /** For the whole attempt. */
-  readonly totalMs: number;
-}
-
 /** Makes sense of a successful answer's body. What it throws ends the attempt. */
 export interface AnswerReader {
   /** Whether something meaningful has come: from then on silence is measured by the idle limit. */
   readonly begun: boolean;
+  /** Whether it is a stream, whose first piece is waited for, or a whole answer. */
+  readonly streaming: boolean;
   data(bytes: Uint8Array): void;
   end(): void;
 }
@@ -138,6 +131,7 @@ export class AttemptExchange implements ResponseHandler {
     }
     const detail = { blame: 'provider', status: this.status, cause, metadata: { provider: name } } as const;
     if (this.status !== 0) {
+      if (this.#endsWhole()) return;
       this.#finish(new Fault('PROVIDER_STREAM_CUT', `the provider ${name} broke off its answer`, detail));
     } else if (kind === 'protocol') {
       this.#finish(new Fault('PROVIDER_MALFORMED', `the provider ${name} did not answer in HTTP`, detail));
@@ -159,6 +153,19 @@ export class AttemptExchange implements ResponseHandler {
     }
   }
 
+  /** A stream that has said all counts as whole, though the connection broke or nothing more came. */
+  #endsWhole(): boolean {
+    if (!this.#reader.begun) return false;
+    try {
+      this.#reader.end();
+    } catch {
+      return false;
+    }
+    this.#exchange?.cancel();
+    this.#finish(undefined);
+    return true;
+  }
+
   #abandon(fault: Fault): void {
     if (this.#finished) return;
     this.#exchange?.cancel();
@@ -175,14 +182,16 @@ export class AttemptExchange implements ResponseHandler {
 
   /** One timer for three limits: it wakes at the earliest that may have passed, and looks. */
   #watch(): void {
-    const { firstTokenMs, idleMs, totalMs } = this.#timeouts;
+    const { firstTokenMs, wholeMs, idleMs, totalMs } = this.#timeouts;
     const now = this.#clock.now();
     const silence = this.#reader.begun
       ? (this.#paused ? now : this.#lastByteAt) + idleMs
-      : this.#startedAt + firstTokenMs;
+      : this.#startedAt + (this.#reader.streaming ? firstTokenMs : wholeMs);
     const due = Math.min(silence, this.#startedAt + totalMs);
     if (now >= due) {
-      const what = due === silence ? (this.#reader.begun ? 'stalled' : 'gave no first token in time') : 'took too long';
+      if (this.#endsWhole()) return;
+      const slow = this.#reader.streaming ? 'gave no first token in time' : 'gave no answer in time';
+      const what = due === silence ? (this.#reader.begun ? 'stalled' : slow) : 'took too long';
       const name = this.#target.provider.name;
       const detail = { blame: 'provider', status: this.status, metadata: { provider: name } } as const;
       this.#abandon(new Fault('PROVIDER_TIMEOUT', `the provider ${name} ${what}`, detail));

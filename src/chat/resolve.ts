@@ -9,13 +9,18 @@ export interface Catalog {
   readonly routes: ReadonlyMap<string, Route>;
 }
 
-/** Where a call may go, best first; `name` is what the caller asked for. */
+/** Where a call may go: to the targets of a route, or to one model of one provider. */
+export type Destination = Route | Target;
+
+/** `name` is what the caller asked for. */
 export interface Resolution {
   readonly name: string;
-  readonly targets: readonly Target[];
+  readonly destination: Destination;
 }
 
-const only = (provider: Provider, model: string): readonly Target[] => [{ provider, model, weight: 1, priority: 1 }];
+export const isRoute = (destination: Destination): destination is Route => 'targets' in destination;
+
+const only = (provider: Provider, model: string): Target => ({ provider, model, weight: 1, priority: 1 });
 
 /**
  * Finds where a call may go: the instance it names, else the route of that name, else the instance before the first
@@ -26,33 +31,27 @@ export function resolve(catalog: Catalog, call: Call, request: ChatCompletionReq
   const { model, provider } = request;
   if (model === '') throw invalidField('model', 'is required');
   const name = provider === '' ? model : `${provider}/${model}`;
-  const found = find(catalog, provider, model);
-  const targets = found.filter(({ provider }) => provider.disabled === undefined);
-  if (targets.length === 0) {
-    const first = found[0]?.provider;
+  const destination = find(catalog, provider, model);
+  const targets = isRoute(destination) ? destination.targets : [destination];
+  if (targets.every(({ provider }) => provider.disabled !== undefined)) {
+    const first = targets[0]?.provider;
     throw new Fault('PROVIDER_KEY_MISSING', first?.disabled ?? 'no provider can serve this model', {
       metadata: { provider: first?.name ?? '', model },
     });
   }
   const allowed = call.principal.models;
-  if (allowed !== undefined) {
-    const permitted = targets.filter(
-      (target) => allowed.has(name) && (catalog.routes.has(name) || allows(allowed, target)),
-    );
-    if (permitted.length === 0) {
-      throw new Fault('MODEL_FORBIDDEN', `this caller may not use the model ${JSON.stringify(name)}`, {
-        metadata: { model: name },
-      });
-    }
-    return { name, targets: permitted };
+  if (allowed !== undefined && !(allowed.has(name) && (catalog.routes.has(name) || allows(allowed, targets)))) {
+    throw new Fault('MODEL_FORBIDDEN', `this caller may not use the model ${JSON.stringify(name)}`, {
+      metadata: { model: name },
+    });
   }
-  return { name, targets };
+  return { name, destination };
 }
 
-const allows = (allowed: ReadonlySet<string>, { provider, model }: Target) =>
-  allowed.has(`${provider.name}/${model}`) || allowed.has(model);
+const allows = (allowed: ReadonlySet<string>, targets: readonly Target[]) =>
+  targets.every(({ provider, model }) => allowed.has(`${provider.name}/${model}`) || allowed.has(model));
 
-function find({ providers, routes }: Catalog, providerName: string, model: string): readonly Target[] {
+function find({ providers, routes }: Catalog, providerName: string, model: string): Destination {
   if (providerName !== '') {
     const provider = providers.get(providerName);
     if (provider !== undefined) return only(provider, model);
@@ -61,7 +60,7 @@ function find({ providers, routes }: Catalog, providerName: string, model: strin
     });
   }
   const route = routes.get(model);
-  if (route !== undefined) return route.targets;
+  if (route !== undefined) return route;
   const slash = model.indexOf('/');
   const prefixed = slash > 0 ? providers.get(model.slice(0, slash)) : undefined;
   if (prefixed !== undefined) return only(prefixed, model.slice(slash + 1));

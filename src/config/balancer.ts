@@ -6,6 +6,7 @@ const part = z.number().min(0).max(1);
 /** Keys without their defaults: routes and providers may set some of them for themselves. */
 const timeout = {
   first_token: duration.describe('From the request to the first meaningful part of the answer.'),
+  whole: duration.optional().describe('To an answer that is not streamed; three times `first_token` where not set.'),
   idle: duration.describe('Between two parts of the answer.'),
   total: duration.describe("The whole call; a caller's earlier deadline comes first."),
 };
@@ -62,6 +63,10 @@ export const providerOverrides = {
   timeouts: overrides(timeout, 'As under `balancer`, for this provider.'),
   breaker: overrides(breaker, 'As under `balancer`, for this provider.'),
   admission: overrides(admission, 'As under `balancer`, for this provider.'),
+  prefill: z
+    .boolean()
+    .optional()
+    .describe('Whether its models go on with an answer that the conversation ends in; for `recovery: continue`.'),
 };
 
 /** How attempts at providers are timed, repeated and given up. */
@@ -70,6 +75,7 @@ export const balancer = z.strictObject({
     .strictObject({
       connect: duration.prefault('3s').describe('To a connection with the provider.'),
       first_token: timeout.first_token.prefault('30s'),
+      whole: timeout.whole,
       idle: timeout.idle.prefault('30s'),
       total: timeout.total.prefault('600s'),
     })

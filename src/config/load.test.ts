@@ -192,10 +192,6 @@ describe('settings that this build does not act on', () => {
     expect(loadText(`${SIM}cache: { enabled: true }\nserver: { workers: 1 }`).warnings).toEqual([
       { path: 'cache.enabled', message: 'it is set, but this build caches no answers' },
     ]);
-    const route = (first: number, second: number) =>
-      `${SIM}models: [{ name: a, targets: [{ provider: sim, model: m, priority: ${first} }, { provider: sim, model: m, priority: ${second} }] }]`;
-    expect(loadText(route(1, 2)).warnings).toEqual([]);
-    expect(loadText(route(2, 1)).warnings).toMatchObject([{ path: 'models[0].targets' }]);
   });
 });
 

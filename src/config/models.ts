@@ -17,6 +17,18 @@ const target = z.strictObject({
   provider: z.string().min(1).describe('Name of an instance under `providers`.'),
   model: z.string().min(1).describe("The provider's own name of the model."),
   weight: z.number().min(0).default(1).describe("Share of the route's calls."),
+  context: z.int().min(1).optional().describe('Longest prompt that it takes, in tokens: longer ones go elsewhere.'),
+  lacks: z
+    .array(z.enum(['tools', 'images', 'audio', 'video', 'files']))
+    .optional()
+    .describe('What it does not take: requests with it go elsewhere.'),
+  price: z
+    .strictObject({
+      prompt: z.number().min(0).describe('US dollars for a million tokens that it reads.'),
+      completion: z.number().min(0).describe('US dollars for a million tokens that it writes.'),
+    })
+    .optional()
+    .describe('For the policy `cheapest`.'),
   priority: z.int().min(1).default(1).describe('Tier: 1 serves first, a higher number only when no lower one can.'),
 });
 

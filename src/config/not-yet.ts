@@ -18,10 +18,6 @@ const is =
   (value: unknown) =>
     values.includes(value);
 
-const priorityOf = (target: unknown) => Number(valueAt(target, ['priority']) ?? 1);
-const isInTierOrder = (targets: unknown) =>
-  Array.isArray(targets) && targets.every((target, i) => i === 0 || priorityOf(targets[i - 1]) <= priorityOf(target));
-
 const list: readonly NotYet[] = [
   { path: ['server', 'workers'], lacks: 'runs in one process', refuse: false, harmless: is(1) },
   { path: ['server', 'tls', 'client_ca'], lacks: 'does not ask for client certificates', refuse: true },
@@ -41,35 +37,6 @@ const list: readonly NotYet[] = [
   { path: ['security', 'sealing', 'keys'], lacks: 'does not open sealed requests', refuse: false },
   { path: ['redis'], lacks: 'keeps nothing in Redis', refuse: false },
   { path: ['cache', 'enabled'], lacks: 'caches no answers', refuse: false, harmless: is(false) },
-  { path: ['models', '*', 'policy'], lacks: 'asks the targets in their order in the file', refuse: false },
-  {
-    path: ['models', '*', 'targets', '*', 'weight'],
-    lacks: 'asks the targets in their order in the file',
-    refuse: false,
-    harmless: is(1),
-  },
-  {
-    path: ['models', '*', 'targets'],
-    lacks: 'asks the targets in their order in the file, whatever their priority',
-    refuse: false,
-    harmless: isInTierOrder,
-  },
-  ...['timeouts', 'retry', 'hedge', 'admission', 'recovery', 'context_fallback'].map((key) => ({
-    path: ['models', '*', key],
-    lacks: 'serves all routes as `balancer` says',
-    refuse: false,
-  })),
-  ...['timeouts', 'breaker', 'admission'].map((key) => ({
-    path: ['providers', '*', key],
-    lacks: 'asks all providers as `balancer` says',
-    refuse: false,
-  })),
-  { path: ['balancer', 'admission'], lacks: 'does not bound the calls at once', refuse: false },
-  { path: ['balancer', 'context_fallback'], lacks: 'asks no other target', refuse: false, harmless: is(false) },
-  { path: ['balancer', 'retry'], lacks: 'asks no target twice', refuse: false },
-  { path: ['balancer', 'breaker'], lacks: 'ejects no targets', refuse: false },
-  { path: ['balancer', 'hedge', 'enabled'], lacks: 'starts no second attempts', refuse: false, harmless: is(false) },
-  { path: ['balancer', 'recovery', 'mode'], lacks: 'does not rescue cut streams', refuse: false, harmless: is('off') },
   {
     path: ['monitoring', 'metrics', 'public'],
     lacks: 'asks for no credential at /metrics',
@@ -113,6 +80,4 @@ export function unheeded(value: unknown): Unheeded[] {
 
 /** Whether this build acts on no value at `path` (with `*` for lists and maps), for the reference. */
 export const isNotYet = (path: Path): boolean =>
-  list.some(
-    ({ path: pattern, harmless }) => harmless !== isInTierOrder && pattern.every((step, index) => step === path[index]),
-  );
+  list.some(({ path: pattern }) => pattern.every((step, index) => step === path[index]));

@@ -45,7 +45,7 @@ export interface Provider {
 }
 
 /** What a request may hold that not every model takes. */
-export type ContentKind = 'tools' | 'images' | 'audio' | 'files';
+export type ContentKind = 'tools' | 'images' | 'audio' | 'video' | 'files';
 
 /** US dollars for a token. */
 export interface TokenPrice {

@@ -8,6 +8,7 @@ import {
   StreamChatCompletionResponseSchema,
 } from '../../../gen/es/llmbridge/v1/chat_service_pb.ts';
 import { Role } from '../../../gen/es/llmbridge/v1/content_pb.ts';
+import type { BalancerSettings } from '../../balancer/settings.ts';
 import type { ProviderAdapter } from '../../kernel/adapter.ts';
 import { Call } from '../../kernel/call.ts';
 import type { Clock } from '../../kernel/clock.ts';
@@ -45,6 +46,20 @@ export class FakeClock implements Clock {
     this.#now = until;
   }
 }
+
+/** The balancer's defaults, without retries. */
+export const settings: BalancerSettings = {
+  timeouts: { firstTokenMs: 30_000, wholeMs: 30_000, idleMs: 20_000, totalMs: 100_000 },
+  retry: { max: 0, backoffMs: 100, maxBackoffMs: 5_000, maxWaitMs: 5_000 },
+  budget: { ratio: 0.2, minimum: 3, windowMs: 10_000 },
+  breaker: { consecutive: 5, rate: 0.5, minimum: 20, windowMs: 30_000, ejectMs: 5_000, maxEjectMs: 15_000 },
+  hedge: { enabled: false, delayMs: undefined, ratio: 0.05 },
+  recovery: 'off',
+  contextFallback: false,
+  admission: { maxConcurrent: Number.POSITIVE_INFINITY, maxQueue: 0, maxQueueMs: 0 },
+  routes: new Map(),
+  providers: new Map(),
+};
 
 /** A request as an upstream saw it, with the means to answer it. */
 export interface Sent {

@@ -1,0 +1,65 @@
+import type { GatewayReport } from '../../gen/es/llmbridge/v1/report_pb.ts';
+import type { Usage } from '../../gen/es/llmbridge/v1/usage_pb.ts';
+import { estimatePromptTokens, estimateTokens } from '../kernel/estimate.ts';
+import type { Fault } from '../kernel/fault.ts';
+import { type ChatRequest, newUsage } from '../kernel/messages.ts';
+
+/** What an attempt that did not come to its end consumed, as far as anyone can tell. */
+export interface Evidence {
+  /** Its HTTP status, 0 if none came. */
+  readonly status: number;
+  /** The last count that the provider gave. */
+  readonly usage: Usage | undefined;
+  /** Characters that it wrote. */
+  readonly written: number;
+}
+
+/**
+ * Usage of an attempt that failed or was given up: the provider's own count where it gave one, else an estimate. Nothing
+ * where the provider took the request for none: it refused it, or never answered.
+ */
+export function partialUsage(
+  request: ChatRequest,
+  fault: Fault,
+  { status, usage, written }: Evidence,
+): Usage | undefined {
+  const accepted = status >= 200 && status < 300;
+  const abandoned = status === 0 && fault.detail.blame === undefined && fault.reason !== 'INTERNAL';
+  if (!accepted && !abandoned) return undefined;
+  const partial = newUsage(
+    usage?.promptTokens || estimatePromptTokens(request),
+    Math.max(usage?.completionTokens ?? 0, estimateTokens(written)),
+  );
+  if (usage?.promptTokensDetails) partial.promptTokensDetails = usage.promptTokensDetails;
+  if (usage?.completionTokensDetails) partial.completionTokensDetails = usage.completionTokensDetails;
+  partial.partial = true;
+  partial.estimated = usage === undefined || usage.completionTokens < partial.completionTokens;
+  return partial;
+}
+
+/** Usage of a whole answer that came without a count. */
+export function estimatedUsage(request: ChatRequest, written: number): Usage {
+  const usage = newUsage(estimatePromptTokens(request), estimateTokens(written));
+  usage.estimated = true;
+  return usage;
+}
+
+/** What a call's attempts consumed together, the details left out. */
+export function sumUsage({ attempts }: GatewayReport): Usage {
+  const sum = newUsage(0, 0);
+  for (const { usage } of attempts) {
+    if (usage === undefined) continue;
+    sum.promptTokens += usage.promptTokens;
+    sum.completionTokens += usage.completionTokens;
+    sum.totalTokens += usage.totalTokens;
+    sum.partial ||= usage.partial;
+    sum.estimated ||= usage.estimated;
+  }
+  return sum;
+}
+
+/** Usage of a call that failed: what its attempts consumed, or undefined for nothing. */
+export function failedUsage(report: GatewayReport): Usage | undefined {
+  const counted = report.attempts.filter(({ usage }) => usage !== undefined);
+  return counted.length === 1 ? counted[0]?.usage : counted.length === 0 ? undefined : sumUsage(report);
+}

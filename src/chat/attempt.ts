@@ -1,0 +1,83 @@
+import type { Usage } from '../../gen/es/llmbridge/v1/usage_pb.ts';
+import type { Candidate } from '../balancer/policy.ts';
+import type { EncodedRequest } from '../kernel/adapter.ts';
+import type { Call } from '../kernel/call.ts';
+import type { Clock } from '../kernel/clock.ts';
+import type { Fault } from '../kernel/fault.ts';
+import type { ChatRequest } from '../kernel/messages.ts';
+import { estimatedUsage, partialUsage } from './account.ts';
+import { type AnswerReader, AttemptExchange } from './exchange.ts';
+import { recordAttempt } from './report.ts';
+
+/** Reads an answer, and keeps count of it. */
+export interface CountingReader extends AnswerReader {
+  /** The provider's last count. */
+  readonly usage: Usage | undefined;
+  /** Characters of text so far. */
+  readonly written: number;
+}
+
+export interface AttemptSetup {
+  readonly call: Call;
+  readonly clock: Clock;
+  readonly request: ChatRequest;
+  readonly candidate: Candidate;
+  /** Position of the key that it uses; the provider's place for it is taken. */
+  readonly key: number;
+  readonly encoded: EncodedRequest;
+  readonly reader: CountingReader;
+}
+
+/** One request to one target, from the moment it is sent: timed, accounted, and told to the target's vitals. */
+export class Attempt {
+  readonly startedAt: number;
+  readonly done: Promise<void>;
+  /** What it consumed; set when it is done. */
+  usage: Usage | undefined;
+  readonly #exchange: AttemptExchange;
+
+  constructor(setup: AttemptSetup) {
+    const { call, clock, candidate, encoded, reader } = setup;
+    this.startedAt = clock.now();
+    const probe = candidate.vitals.begin();
+    const { promise, resolve, reject } = Promise.withResolvers<void>();
+    this.done = promise;
+    this.#exchange = new AttemptExchange(candidate.target, reader, clock, candidate.timeouts, (fault) => {
+      this.#close(setup, probe, fault);
+      if (fault === undefined) resolve();
+      else reject(fault);
+    });
+    this.#exchange.start(call, encoded);
+  }
+
+  cancel(fault: Fault): void {
+    this.#exchange.cancel(fault);
+  }
+
+  pause(): void {
+    this.#exchange.pause();
+  }
+
+  resume(): void {
+    this.#exchange.resume();
+  }
+
+  #close({ call, clock, request, candidate, key, encoded, reader }: AttemptSetup, probe: boolean, fault?: Fault): void {
+    const { target, vitals, admission } = candidate;
+    const durationMs = clock.now() - this.startedAt;
+    vitals.end(key, probe, fault);
+    admission.leave(durationMs);
+    if (fault !== undefined)
+      this.usage = partialUsage(request, fault, { status: this.#exchange.status, ...counts(reader) });
+    else {
+      this.usage = reader.usage ?? estimatedUsage(request, reader.written);
+      if (!reader.streaming) vitals.whole.observe(durationMs, clock.now());
+    }
+    if (call.report === undefined) return;
+    call.report.parameters = [...encoded.notes];
+    const record = recordAttempt(call.report, target, this.#exchange.status, durationMs, fault);
+    if (this.usage !== undefined) record.usage = this.usage;
+  }
+}
+
+const counts = ({ usage, written }: CountingReader) => ({ usage, written });

@@ -1,0 +1,57 @@
+import type { Candidate } from '../balancer/policy.ts';
+import type { Call } from '../kernel/call.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { Fault } from '../kernel/fault.ts';
+import type { ChatRequest, ChatResponse } from '../kernel/messages.ts';
+import { WholeAnswer } from './answer.ts';
+import { Attempt } from './attempt.ts';
+import { encode } from './encode.ts';
+import type { Course, Sequel } from './run.ts';
+import type { Shot } from './shot.ts';
+
+/** One attempt at an answer that is not streamed. */
+class WholeShot implements Shot<ChatResponse> {
+  readonly done: Promise<ChatResponse>;
+  onBegin: (() => void) | undefined;
+  readonly #attempt: Attempt;
+
+  constructor(attempt: Attempt, answer: WholeAnswer) {
+    this.#attempt = attempt;
+    this.done = attempt.done.then(() => {
+      const { response } = answer;
+      if (response === undefined) throw new Fault('INTERNAL', 'internal error');
+      response.usage ??= attempt.usage;
+      return response;
+    });
+  }
+
+  cancel(fault: Fault): void {
+    this.#attempt.cancel(fault);
+  }
+}
+
+/** Attempts at an answer that is not streamed: nothing reaches the caller before one is whole. */
+export class WholeCourse implements Course<ChatResponse> {
+  readonly #call: Call;
+  readonly #request: ChatRequest;
+  readonly #clock: Clock;
+
+  constructor(call: Call, request: ChatRequest, clock: Clock) {
+    this.#call = call;
+    this.#request = request;
+    this.#clock = clock;
+  }
+
+  shoot(candidate: Candidate, key: number): Shot<ChatResponse> {
+    const { target } = candidate;
+    const call = this.#call;
+    const request = this.#request;
+    const reader = new WholeAnswer(target.provider.adapter);
+    const encoded = encode(request, call.source, target, key, false);
+    return new WholeShot(new Attempt({ call, clock: this.#clock, request, candidate, key, encoded, reader }), reader);
+  }
+
+  after(): Sequel {
+    return 'on';
+  }
+}
