@@ -1,6 +1,6 @@
 import { z } from 'zod';
 import type { ChatInput, ProviderSettings } from '../../kernel/adapter.ts';
-import { openAiCompatible } from '../openai-compatible/adapter.ts';
+import { chatOnly, openAiCompatible } from '../openai-compatible/adapter.ts';
 
 /** Versions of the v1 surface, which takes the deployment in the body; all others are dates. */
 const undated: ReadonlySet<string> = new Set(['v1', 'preview', 'latest']);
@@ -35,6 +35,7 @@ export const azureOpenAi = openAiCompatible({
   baseUrl: undefined,
   keyVariable: 'AZURE_OPENAI_API_KEY',
   options: {
+    ...chatOnly,
     api_version: z.string().optional(),
     deployments: z.record(z.string(), z.string()).optional(),
   },

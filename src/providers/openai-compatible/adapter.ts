@@ -1,15 +1,19 @@
+import { z } from 'zod';
 import type { ChatInput, HttpFailure, ProviderAdapter, ProviderSettings } from '../../kernel/adapter.ts';
 import type { ProviderType } from '../../kernel/provider.ts';
 import { tryParseObject, utf8 } from '../shared/json-body.ts';
 import { Notes } from '../shared/notes.ts';
 import { faultOfFailure } from '../shared/provider-fault.ts';
-import { AnswerReader, decodeAnswer } from './answer-reader.ts';
+import { ChunkReader, decodeAnswer } from './answers.ts';
 import { encodeBody } from './encode-request.ts';
 import { readError } from './errors.ts';
 import type { CompatibleProvider } from './provider.ts';
 
 const bearer = (apiKey: string) => ({ authorization: `Bearer ${apiKey}` });
 const chatPath = () => '/chat/completions';
+
+/** `api` of providers that have more than one: Chat Completions is the one spoken here. */
+export const chatOnly: z.ZodRawShape = { api: z.literal('chat').optional() };
 
 /** A provider that speaks OpenAI's Chat Completions, made of the data that tells how it departs from it. */
 export const openAiCompatible = (provider: CompatibleProvider): ProviderType => ({
@@ -46,7 +50,7 @@ function compatibleAdapter(provider: CompatibleProvider, settings: ProviderSetti
       };
     },
     decode: (body) => decodeAnswer(body, provider.type, quirks),
-    decoder: () => new AnswerReader(provider.type, quirks),
+    decoder: () => new ChunkReader(provider.type, quirks),
     fault(failure: HttpFailure) {
       const text = utf8(failure.body);
       const error = readError(tryParseObject(text) ?? plainMessage(text), failure.status, quirks.errorCodes);

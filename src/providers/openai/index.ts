@@ -1,4 +1,4 @@
-import { openAiCompatible } from '../openai-compatible/adapter.ts';
+import { chatOnly, openAiCompatible } from '../openai-compatible/adapter.ts';
 
 /** OpenAI's Chat Completions (platform.openai.com/docs/api-reference/chat). */
 export const openai = openAiCompatible({
@@ -6,5 +6,6 @@ export const openai = openAiCompatible({
   title: 'OpenAI',
   baseUrl: 'https://api.openai.com/v1',
   keyVariable: 'OPENAI_API_KEY',
+  options: chatOnly,
   quirks: { limit: 'max_completion_tokens', developerRole: 'developer', allowedTools: true, customTools: true },
 });

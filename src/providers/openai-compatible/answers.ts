@@ -68,7 +68,7 @@ function wholeChoice(piece: ChunkChoice, delta: Delta) {
 }
 
 /** A streamed answer of Chat Completions: `chat.completion.chunk` objects, then `[DONE]`. */
-export class AnswerReader implements StreamDecoder {
+export class ChunkReader implements StreamDecoder {
   readonly #type: string;
   readonly #quirks: Quirks;
   readonly #choices: ChoiceReader[] = [];
