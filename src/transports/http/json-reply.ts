@@ -61,7 +61,7 @@ function send(
 }
 
 /** The best coding that an Accept-Encoding header allows (RFC 9110, section 12.5.3), of those made here. */
-export function codingOf(header: string | string[] | undefined): 'br' | 'gzip' | undefined {
+function codingOf(header: string | string[] | undefined): 'br' | 'gzip' | undefined {
   const text = Array.isArray(header) ? header.join(',') : (header ?? '');
   if (text === '') return undefined;
   const weights = new Map<string, number>();

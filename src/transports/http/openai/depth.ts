@@ -1,7 +1,7 @@
 import { Fault } from '../../../kernel/fault.ts';
 
 /** Deepest nesting of arrays and objects in a body. */
-export const maxDepth = 64;
+const maxDepth = 64;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;

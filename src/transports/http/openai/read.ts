@@ -52,7 +52,7 @@ export function numberAt(value: unknown, at: Place, key: string | number): numbe
 }
 
 /** A count that fits the contract's uint32. */
-export function countAt(value: unknown, at: Place, key: string | number): number {
+function countAt(value: unknown, at: Place, key: string | number): number {
   if (typeof value !== 'number' || !Number.isInteger(value) || value < 0 || value > 0xffff_ffff)
     throw wrong(at, key, 'an integer from 0 to 4294967295');
   return value;
