@@ -20,7 +20,7 @@ help: ## Show this list
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sort | awk -F ':.*## ' '{ printf "  \033[36m%-14s\033[0m %s\n", $$1, $$2 }'
 
 node_modules/.package-lock.json: package-lock.json
-	$(NPM) ci
+	$(NPM) ci --loglevel=error
 	touch $@
 
 .PHONY: deps

@@ -30,7 +30,7 @@ llama.cpp serves tiny-random at $url; the gateway serves it at http://127.0.0.1:
   curl -N http://127.0.0.1:$port/v1/chat/completions -H 'Content-Type: application/json' \\
     -d '{"model":"demo","stream":true,"max_tokens":60,"messages":[{"role":"user","content":"Hello"}]}'
 
-  node_modules/.bin/node dist/src/main.js call --stream --model demo 'Hello'
+  node_modules/.bin/node dist/src/main.js call --address 127.0.0.1:$port --stream --max-tokens 60 --model demo 'Hello'
 
 TEXT
 node dist/src/main.js serve --config .cache/demo.yaml

@@ -63,3 +63,15 @@ export const pythonClient: Caller = {
     return program(part('python'), [script], { PYTHONPATH: stubs }, port);
   },
 };
+
+/** A Java program on grpc-java, with stubs by protoc and protoc-gen-grpc-java from Maven. */
+export const javaClient: Caller = {
+  name: 'Java, generated stubs',
+  needs: ['java', 'mvn'],
+  async connect(port) {
+    const pom = join(root, 'test/clients/java/pom.xml');
+    await runOk(part('mvn'), ['--quiet', '--batch-mode', '--file', pom, 'package'], { timeout: 300_000 });
+    const classes = [join(cache, 'java/client-1.jar'), join(cache, 'java/dependency/*')].join(':');
+    return program(part('java'), ['-cp', classes, 'client.Client'], {}, port);
+  },
+};

@@ -5,7 +5,7 @@ import { curl } from '../clients/curl.ts';
 import { grpcJs } from '../clients/grpc-js.ts';
 import { grpcurlCaller } from '../clients/grpcurl.ts';
 import { openaiNode } from '../clients/openai.ts';
-import { goClient, pythonClient } from '../clients/programs.ts';
+import { goClient, javaClient, pythonClient } from '../clients/programs.ts';
 import { protoLoader } from '../clients/proto-loader.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type Llama, startLlama } from '../support/llama.ts';
@@ -25,6 +25,7 @@ const callers: readonly Caller[] = [
   protoLoader,
   goClient,
   pythonClient,
+  javaClient,
   grpcurlCaller,
   browserCaller('grpc-web', opened),
   browserCaller('connect', opened),

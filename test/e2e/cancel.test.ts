@@ -64,7 +64,15 @@ async function fastest(leave: () => Promise<void>): Promise<number> {
 
 const endless = { model: 'up/sim:tokens=10000,tps=50', content: 'Hello', maxTokens: 20_000 };
 
-const midStream: readonly Caller[] = [grpcJs, protoLoader, openaiNode, ...connectNode, goClient, pythonClient];
+const midStream: readonly Caller[] = [
+  grpcJs,
+  protoLoader,
+  openaiNode,
+  ...connectNode,
+  goClient,
+  pythonClient,
+  javaClient,
+];
 
 for (const caller of midStream) {
   suite(`${caller.name} cancels mid-stream`, caller.needs, () => {

@@ -26,6 +26,8 @@ function isExecutable(path: string): boolean {
 const parts = {
   python: { find: () => venvPython(), bring: 'scripts/parts.sh python' },
   go: { find: () => onPath('go'), bring: 'install Go 1.26 or newer from https://go.dev/dl' },
+  java: { find: () => onPath('java'), bring: 'sudo apt-get install openjdk-17-jdk' },
+  mvn: { find: () => onPath('mvn'), bring: 'sudo apt-get install maven' },
   grpcurl: { find: () => onPath('grpcurl'), bring: 'scripts/parts.sh go' },
   'grpc-health-probe': { find: () => onPath('grpc-health-probe'), bring: 'scripts/parts.sh go' },
   'protoc-gen-go': { find: () => onPath('protoc-gen-go'), bring: 'scripts/parts.sh go' },
