@@ -96,7 +96,7 @@ function lengthOf({ content, reasoningContent, refusal, toolCalls }: Texts): num
 }
 
 /** Whether a chunk says something: a role or a count alone does not. */
-export function isMeaningful(chunk: StreamChatCompletionResponse): boolean {
+function isMeaningful(chunk: StreamChatCompletionResponse): boolean {
   for (const { delta, finishReason } of chunk.choices) {
     if (finishReason !== 0) return true;
     if (delta === undefined) continue;

@@ -5,7 +5,7 @@ export const none = 'none';
 /** The label of every model that the configuration does not name. */
 export const other = 'other';
 /** The label of every method that is not served here. */
-export const unknown = 'unknown';
+const unknown = 'unknown';
 
 /** What every gateway serves beside its own methods. */
 const standardMethods = [

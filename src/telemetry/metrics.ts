@@ -2,12 +2,12 @@ import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom
 import { Tally } from './tally.ts';
 
 /** Seconds; from a refused call to a long stream. The GenAI conventions of OpenTelemetry up to 81.92, doubled on from there. */
-export const durationBuckets = [
+const durationBuckets = [
   0.01, 0.02, 0.04, 0.08, 0.16, 0.32, 0.64, 1.28, 2.56, 5.12, 10.24, 20.48, 40.96, 81.92, 163.84, 327.68, 655.36,
 ];
 
 /** Seconds; the GenAI conventions of OpenTelemetry, and a minute for slow reasoning models. */
-export const firstTokenBuckets = [
+const firstTokenBuckets = [
   0.001, 0.005, 0.01, 0.02, 0.04, 0.06, 0.08, 0.1, 0.25, 0.5, 0.75, 1, 2.5, 5, 7.5, 10, 20, 30, 60,
 ];
 

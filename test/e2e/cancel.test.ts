@@ -71,7 +71,6 @@ const midStream: readonly Caller[] = [
   ...connectNode,
   goClient,
   pythonClient,
-  javaClient,
 ];
 
 for (const caller of midStream) {

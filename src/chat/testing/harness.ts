@@ -96,7 +96,7 @@ export class FakeUpstream implements Upstream {
  * A dialect for tests. A body is the text itself; a stream is SSE whose data is a word, `finish`, or `usage`;
  * a failure's body names the blame.
  */
-export const wordAdapter: ProviderAdapter = {
+const wordAdapter: ProviderAdapter = {
   framing: 'sse',
   encode: ({ model, stream, apiKey }) => ({
     method: 'POST',

@@ -19,7 +19,7 @@ export interface ProviderError {
 }
 
 /** Whose doing an answer of this status is, where nothing better is known. */
-export function blameForStatus(status: number): Blame {
+function blameForStatus(status: number): Blame {
   if (status === 401 || status === 402 || status === 403) return 'credential';
   if (status === 404) return 'target';
   if (status === 429) return 'limit';
