@@ -64,14 +64,7 @@ async function fastest(leave: () => Promise<void>): Promise<number> {
 
 const endless = { model: 'up/sim:tokens=10000,tps=50', content: 'Hello', maxTokens: 20_000 };
 
-const midStream: readonly Caller[] = [
-  grpcJs,
-  protoLoader,
-  openaiNode,
-  ...connectNode,
-  goClient,
-  pythonClient,
-];
+const midStream: readonly Caller[] = [grpcJs, protoLoader, openaiNode, ...connectNode, goClient, pythonClient];
 
 for (const caller of midStream) {
   suite(`${caller.name} cancels mid-stream`, caller.needs, () => {

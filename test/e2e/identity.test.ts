@@ -1,0 +1,208 @@
+import { createHash } from 'node:crypto';
+import { promisify } from 'node:util';
+import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
+import OpenAI from 'openai';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { ChatCompletionRequest, ChatServiceClient } from '../../gen/ts-proto/llmbridge/v1/chat_service.ts';
+import { failureOf } from '../clients/grpc-status.ts';
+import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { type RecordingProvider, recordingProvider } from '../support/recording-provider.ts';
+
+// Who calls, told by an API key, on the JSON surface and over gRPC.
+
+const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
+
+interface Told {
+  /** gRPC code, or the HTTP status. */
+  readonly code: string | number;
+  readonly message: string;
+}
+const ok = { code: 'OK', message: '' };
+
+type Headers = Readonly<Record<string, string>>;
+type Ask = (port: number, headers: Headers, model?: string) => Promise<Told>;
+
+const json: Ask = async (port, headers, model = 'fast') => {
+  const response = await fetch(`http://127.0.0.1:${port}/v1/chat/completions`, {
+    method: 'POST',
+    headers: { 'content-type': 'application/json', ...headers },
+    body: JSON.stringify({ model, messages: [{ role: 'user', content: 'Hello' }] }),
+  });
+  const body = (await response.json()) as { error?: { message: string } };
+  return response.ok ? ok : { code: response.status, message: body.error?.message ?? '' };
+};
+
+const grpc: Ask = async (port, headers, model = 'fast') => {
+  const client = new ChatServiceClient(`127.0.0.1:${port}`, credentials.createInsecure());
+  const metadata = new Metadata();
+  for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
+  const message = ChatCompletionRequest.fromPartial({ model, messages: [{ role: 3, content: 'Hello' }] });
+  try {
+    await promisify((done: (error: ServiceError | null) => void) => client.chatCompletion(message, metadata, done))();
+    return ok;
+  } catch (thrown) {
+    const { code, message } = failureOf(thrown as ServiceError);
+    return { code, message };
+  } finally {
+    client.close();
+  }
+};
+
+const surfaces: readonly [name: string, ask: Ask, unauthenticated: string | number, forbidden: string | number][] = [
+  ['JSON', json, 401, 403],
+  ['gRPC', grpc, 'UNAUTHENTICATED', 'PERMISSION_DENIED'],
+];
+
+const keys = {
+  alice: 'llmb-alice-5f0c9d',
+  bob: 'llmb-bob-77ab31',
+  old: 'llmb-old-0d11e2',
+  off: 'llmb-off-9c5f10',
+};
+
+const apiKeys = `
+    - { name: alice-laptop, user: alice, sha256: ${sha256(keys.alice)} }
+    - { name: bob-ci, user: bob, sha256: ${sha256(keys.bob)}, models: [fast] }
+    - { name: old, user: carol, sha256: ${sha256(keys.old)}, expires: 2020-01-01 }
+    - { name: off, user: dave, sha256: ${sha256(keys.off)}, disabled: true }`;
+
+describe('API keys', () => {
+  let upstream: RecordingProvider;
+  let gateway: TestGateway;
+
+  beforeAll(async () => {
+    upstream = await recordingProvider();
+    gateway = await startGateway(`
+providers:
+  up: { type: openai-compatible, base_url: "${upstream.baseUrl}", api_keys: [provider-key], models: [m, other] }
+  sim: { type: simulator, models: [sim] }
+models:
+  - { name: fast, targets: [{ provider: up, model: m }] }
+  - { name: slow, targets: [{ provider: up, model: other }] }
+security:
+  anonymous: false
+  api_keys:${apiKeys}
+`);
+  });
+  afterAll(async () => {
+    await gateway.stop();
+    await upstream.close();
+  });
+
+  describe.each(surfaces)('%s', (_name, ask, unauthenticated, forbidden) => {
+    test.each<[string, Headers]>([
+      ['authorization: Bearer', { authorization: `Bearer ${keys.alice}` }],
+      ['authorization: bearer', { authorization: `bearer ${keys.alice}` }],
+      ['x-api-key', { 'x-api-key': keys.alice }],
+    ])('%s lets its user in', async (_spelling, headers) => {
+      const before = gateway.log.length;
+      expect(await ask(gateway.port, headers)).toEqual(ok);
+      const line = gateway.log.slice(before).find((each) => each['msg'] === 'call');
+      expect(line).toMatchObject({ auth: 'api-key', user: 'alice', credential: 'alice-laptop' });
+    });
+
+    test('wrong, expired and disabled keys are told alike', async () => {
+      const told = [];
+      for (const key of ['llmb-wrong', keys.old, keys.off, sha256(keys.alice), keys.alice.slice(0, -1)]) {
+        told.push(await ask(gateway.port, { authorization: `Bearer ${key}` }));
+        told.push(await ask(gateway.port, { 'x-api-key': key }));
+      }
+      told.push(await ask(gateway.port, { authorization: `Basic ${btoa(`alice:${keys.alice}`)}` }));
+      expect(new Set(told.map((each) => JSON.stringify(each)))).toEqual(
+        new Set([JSON.stringify({ code: unauthenticated, message: 'the credential is not valid' })]),
+      );
+    });
+
+    test('no key is told what to send', async () => {
+      const { code, message } = await ask(gateway.port, {});
+      expect(code).toBe(unauthenticated);
+      expect(message).toContain('x-api-key');
+    });
+
+    test('a key for some models opens no other, under whatever name', async () => {
+      const bob = { 'x-api-key': keys.bob };
+      expect(await ask(gateway.port, bob, 'fast')).toEqual(ok);
+      for (const model of ['slow', 'up/other', 'other', 'up/m', 'm', 'sim', 'sim/sim']) {
+        expect(await ask(gateway.port, bob, model), model).toMatchObject({ code: forbidden });
+      }
+      expect(await ask(gateway.port, { 'x-api-key': keys.alice }, 'up/other')).toEqual(ok);
+    });
+  });
+
+  test('the list of models is what the key may ask for', async () => {
+    const list = async (key: string) => {
+      const response = await fetch(`${gateway.url}/v1/models`, { headers: { 'x-api-key': key } });
+      const { data } = (await response.json()) as { data: { id: string }[] };
+      return data.map(({ id }) => id);
+    };
+    expect(await list(keys.bob)).toEqual(['fast']);
+    expect(await list(keys.alice)).toEqual(expect.arrayContaining(['fast', 'slow', 'up/m', 'sim/sim']));
+    const one = (id: string) =>
+      fetch(`${gateway.url}/v1/models/${id}`, { headers: { 'x-api-key': keys.bob } }).then(({ status }) => status);
+    expect(await Promise.all([one('fast'), one('slow'), one('up/m')])).toEqual([200, 403, 403]);
+    expect((await fetch(`${gateway.url}/v1/models`)).status).toBe(401);
+  });
+
+  test("OpenAI's SDK needs nothing but the key", async () => {
+    const ask = (apiKey: string) =>
+      new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey, maxRetries: 0 }).chat.completions.create({
+        model: 'fast',
+        messages: [{ role: 'user', content: 'Hello' }],
+      });
+    expect((await ask(keys.alice)).choices[0]?.message.content).toBe('recorded');
+    await expect(ask('sk-wrong')).rejects.toBeInstanceOf(OpenAI.AuthenticationError);
+  });
+
+  test('health asks for none', async () => {
+    for (const path of ['/health', '/health/live', '/health/ready']) {
+      expect((await fetch(`${gateway.url}${path}`)).status, path).toBe(200);
+      expect((await fetch(`${gateway.url}${path}`, { headers: { 'x-api-key': 'bad' } })).status, path).toBe(200);
+    }
+  });
+
+  test("a caller's credential reaches neither the provider nor the log", async () => {
+    for (const ask of [json, grpc]) {
+      const both = { authorization: `Bearer ${keys.alice}`, 'x-api-key': keys.bob, cookie: `session=${keys.alice}` };
+      expect(await ask(gateway.port, both)).toEqual(ok);
+      expect(await ask(gateway.port, { 'x-api-key': keys.bob })).toEqual(ok);
+      await ask(gateway.port, { 'x-api-key': keys.old });
+    }
+    expect(upstream.requests.length).toBeGreaterThan(3);
+    for (const request of upstream.requests) expect(request.headers['authorization']).toBe('Bearer provider-key');
+    const written = JSON.stringify(upstream.requests) + JSON.stringify(gateway.log);
+    for (const key of Object.values(keys)) {
+      expect(written).not.toContain(key);
+      expect(written).not.toContain(sha256(key));
+    }
+  });
+});
+
+describe('off loopback', () => {
+  const start = (security: string) =>
+    startGateway(`
+server: { host: 0.0.0.0 }
+providers: { sim: { type: simulator, models: [sim] } }
+models: [{ name: fast, targets: [{ provider: sim, model: sim }] }]
+security: { ${security} }
+`);
+  const one = `api_keys: [{ name: a, user: a, sha256: ${sha256(keys.alice)} }]`;
+
+  test.each<[string, string, boolean, boolean]>([
+    ['a key is needed', one, false, true],
+    ['unless anonymous calls are allowed', `anonymous: true, ${one}`, true, true],
+    ['nobody may call without a source of credentials', 'anonymous: auto', false, false],
+  ])('%s', async (_name, security, withoutKey, withKey) => {
+    const gateway = await start(security);
+    try {
+      for (const [, ask, unauthenticated] of surfaces) {
+        const without = await ask(gateway.port, {});
+        expect(without.code).toBe(withoutKey ? 'OK' : unauthenticated);
+        const withIt = await ask(gateway.port, { 'x-api-key': keys.alice });
+        expect(withIt.code).toBe(withKey ? 'OK' : unauthenticated);
+        if (withKey) expect((await ask(gateway.port, { 'x-api-key': 'bad' })).code).toBe(unauthenticated);
+      }
+    } finally {
+      await gateway.stop();
+    }
+  });
+});
