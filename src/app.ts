@@ -6,6 +6,7 @@ import { Balancer } from './balancer/balancer.ts';
 import { balancerSettings } from './balancer-settings.ts';
 import { createChat } from './chat/chat.ts';
 import type { GatewayConfig } from './config/gateway-config.ts';
+import { credentialSources } from './credential-sources.ts';
 import { createGate } from './interceptors/authenticate.ts';
 import { type Clock, systemClock } from './kernel/clock.ts';
 import type { Rpc } from './kernel/method.ts';
@@ -97,7 +98,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
         host: server.host,
         allowedHosts: security.allowed_hosts,
         corsOrigins: server.cors.origins,
-        sources: [],
+        sources: credentialSources(security, clock),
       }),
       observer: createObserver({ logger, metrics: createCallMetrics(metrics, labels), clock }),
       clock,

@@ -24,7 +24,6 @@ const list: readonly NotYet[] = [
   { path: ['rate_limit', 'global'], lacks: 'does not enforce limits', refuse: true },
   { path: ['rate_limit', 'user'], lacks: 'does not enforce limits', refuse: true },
   { path: ['rate_limit', 'ip'], lacks: 'does not enforce limits', refuse: true },
-  { path: ['security', 'api_keys'], lacks: 'does not check API keys', refuse: true },
   { path: ['security', 'jwt', 'issuer'], lacks: 'does not check JSON Web Tokens', refuse: true },
   { path: ['security', 'jwt', 'jwks_url'], lacks: 'does not check JSON Web Tokens', refuse: true },
   { path: ['security', 'mtls', 'user_from'], lacks: 'does not check client certificates', refuse: true },

@@ -1,9 +1,9 @@
-import { anonymous as anonymousPrincipal, type Call, type Principal } from '../kernel/call.ts';
-import { Fault } from '../kernel/fault.ts';
+import { anonymous as anonymousPrincipal, type Call } from '../kernel/call.ts';
 import type { Gate } from '../kernel/gate.ts';
 import { type CredentialSource, presentedCredential } from './credential.ts';
 import { isLoopback } from './loopback.ts';
 import { createOriginCheck, type OriginCheckOptions } from './origin-check.ts';
+import { invalidCredential, missingCredential, noSource } from './refusals.ts';
 
 export interface GateOptions extends OriginCheckOptions {
   /** Whether calls without a credential are taken; 'auto': where the port listens on loopback only. */
@@ -21,15 +21,6 @@ const isHealth = (method: string) =>
 /** Tells outsiders what there is to attack. */
 const isReflection = (method: string) => method.startsWith('/grpc.reflection.');
 
-const closed = () =>
-  new Fault(
-    'CREDENTIAL_MISSING',
-    'this gateway takes no calls yet: it has no credential source, and anonymous calls are off (security.anonymous)',
-  );
-const missing = () =>
-  new Fault('CREDENTIAL_MISSING', 'a credential is needed: send `authorization: Bearer ...` or `x-api-key`');
-const invalid = () => new Fault('CREDENTIAL_INVALID', 'the credential is not valid');
-
 /** Makes the gate that stands before every method, as the configuration of `security` and `server.host` has it. */
 export function createGate({ anonymous, host, sources, ...origins }: GateOptions): Gate {
   const local = isLoopback(host);
@@ -39,20 +30,28 @@ export function createGate({ anonymous, host, sources, ...origins }: GateOptions
   /** Throws unless the call may be made by nobody in particular. */
   const admitAnonymous = (call: Call, presented: string | undefined): void => {
     if (sources.length > 0) {
-      if (presented !== undefined) throw invalid();
-      if (!open || (!local && isReflection(call.method))) throw missing();
-    } else if (!open) throw closed();
+      if (presented !== undefined) throw invalidCredential();
+      if (!open || (!local && isReflection(call.method))) throw missingCredential();
+    } else if (!open) throw noSource();
     checkOrigin(call);
   };
 
-  const identify = async (call: Call, presented: string | undefined): Promise<Principal | undefined> => {
-    for (const source of sources) {
-      const answer = source.identify(call, presented);
-      // An await costs a turn of the microtask queue, and most sources need none.
-      const principal = answer instanceof Promise ? await answer : answer;
-      if (principal !== undefined) return principal;
+  /** Asks the sources from the `from`th on. Only those that have to wait make the call wait. */
+  const identify = (call: Call, presented: string | undefined, from = 0): void | Promise<void> => {
+    for (let i = from; i < sources.length; i++) {
+      const answer = sources[i]?.identify(call, presented);
+      if (answer instanceof Promise) {
+        return answer.then((principal) => {
+          if (principal === undefined) return identify(call, presented, i + 1);
+          call.principal = principal;
+        });
+      }
+      if (answer !== undefined) {
+        call.principal = answer;
+        return;
+      }
     }
-    return undefined;
+    admitAnonymous(call, presented);
   };
 
   return {
@@ -60,11 +59,7 @@ export function createGate({ anonymous, host, sources, ...origins }: GateOptions
       call.principal = anonymousPrincipal;
       if (isHealth(call.method)) return checkOrigin(call);
       if (sources.length === 0) return admitAnonymous(call, undefined);
-      const presented = presentedCredential(call);
-      return identify(call, presented).then((principal) => {
-        if (principal === undefined) admitAnonymous(call, presented);
-        else call.principal = principal;
-      });
+      return identify(call, presentedCredential(call));
     },
   };
 }
