@@ -49,8 +49,7 @@ export class Exchange {
   /** The reply is with the caller, or its socket is gone; whatever still works for it then stops, and settles. */
   #close(): void {
     this.#closed = true;
-    const delivered = this.response.writableFinished;
-    if (!delivered) {
+    if (!isDelivered(this.response)) {
       const gone = new Fault('CANCELLED', 'the caller went away');
       this.#fault ??= gone;
       this.call.cancellation.cancel(gone);
@@ -58,6 +57,10 @@ export class Exchange {
     if (this.#settled) this.#calls.end(this.call, this.#fault);
   }
 }
+
+/** Whether the whole reply went out. Over HTTP/2 a reply counts as finished when its stream is reset, too. */
+const isDelivered = ({ writableEnded, writableFinished, stream }: ServerResponse): boolean =>
+  writableEnded && writableFinished && (stream?.rstCode ?? 0) === 0;
 
 /** A fault as a whole reply; what is left of the request's body is read away, so that the caller comes to read it. */
 export function sendFault(

@@ -351,6 +351,27 @@ describe('a streamed answer', () => {
   });
 });
 
+test.each(['before the first chunk', 'between chunks'])('a reset on HTTP/2 %s cancels the call', async (when) => {
+  const begun = Promise.withResolvers<void>();
+  const { session, ended, whenEnded } = await serve({
+    stream: (call, _request, reply) =>
+      new Promise<never>((_resolve, reject) => {
+        call.cancellation.onCancel(reject);
+        if (when === 'between chunks') reply.message(piece('a'));
+        begun.resolve();
+      }),
+  });
+  const headers = { ':path': '/v1/chat/completions', ':method': 'POST', 'content-type': 'application/json' };
+  const stream = session.request(headers);
+  stream.on('error', () => {});
+  stream.end(JSON.stringify(askStream));
+  await begun.promise;
+  if (when === 'between chunks') await once(stream, 'data');
+  stream.close(http2.constants.NGHTTP2_CANCEL);
+  await whenEnded();
+  expect(ended.map(({ fault }) => fault?.reason)).toEqual(['CANCELLED']);
+});
+
 describe('what is asked for by path', () => {
   test('models, in the shape of OpenAI', async () => {
     const { fetch } = await serve();
