@@ -56,6 +56,10 @@ parts: ## Install what the tests need beyond npm's packages, as far as this mach
 test: deps parts ## Run the tests; TESTS='src/chat' for some of them
 	vitest run $(TESTS)
 
+.PHONY: soak
+soak: deps ## Run the long tests: failover with the timings of life, chaos, leaks (about ten minutes)
+	vitest run --config vitest.soak.config.ts
+
 .PHONY: lint
 lint: lint-proto lint-code lint-types lint-unused ## Check protos, code, types and unused parts
 

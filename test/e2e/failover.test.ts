@@ -1,0 +1,20 @@
+import { describe, expect, test } from 'vitest';
+import { failoverCallers } from '../support/failover-callers.ts';
+import { failoverScenarios, runScenarios } from '../support/failover-scenarios.ts';
+
+// Sixteen ways in which providers fail, on scaled timings, under configs/examples/failover.yaml. Every kind of caller has a
+// gateway and a simulator of its own, so that all may run at once.
+
+const runs = failoverCallers.map((caller) => ({ caller, verdicts: runScenarios('fast', caller) }));
+
+for (const { caller, verdicts } of runs) {
+  describe(caller.name, () => {
+    test.each(failoverScenarios.map(({ id }) => id))(
+      '%s',
+      async (id) => {
+        expect((await verdicts).get(id)).toEqual([]);
+      },
+      120_000,
+    );
+  });
+}
