@@ -29,7 +29,7 @@ export const blockDialect = (notes: Notes): BlockDialect<Block> => ({
             : undefined,
       is_error: message.isError,
     };
-    return withExtra(block, message.extra, dialect, path, notes);
+    return [withExtra(block, message.extra, dialect, path, notes)];
   },
   inSystem: (block) => block instanceof RawJson || block['type'] === 'text',
   /** Thinking cannot carry a mark. */

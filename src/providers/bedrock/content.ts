@@ -36,7 +36,7 @@ export const blockDialect = (notes: Notes): BlockDialect<Block> => ({
       content: content as JsonInput,
       status: message.isError === undefined ? undefined : message.isError ? 'error' : 'success',
     };
-    return { toolResult: withExtra(block, message.extra, dialect, path, notes) };
+    return [{ toolResult: withExtra(block, message.extra, dialect, path, notes) }];
   },
   inSystem: (block) => block instanceof RawJson || 'text' in block || 'cachePoint' in block,
   mark: (blocks, mark) => blocks.push(cachePoint(mark)),

@@ -34,7 +34,7 @@ export const nativePart = (provider: string, json: string): Part => ({
 });
 
 /**
- * Makes the chunks of an answer that comes as a list of blocks (Anthropic, Bedrock). Text, reasoning and calls travel as
+ * Makes the chunks of an answer that comes as a list of blocks (Anthropic, Bedrock, Gemini). Text, reasoning and calls travel as
  * such; parts are told only where something is beyond them: a signature, a citation, a block of the provider's own, two
  * adjacent blocks of one kind, or an order that a message without parts would not keep. A block that says nothing leaves
  * no trace.
@@ -50,6 +50,12 @@ export class BlockChunks {
   #fresh = false;
   #calls = 0;
   #begun = false;
+  /** Position among the answers, where there are several. */
+  readonly #index: number;
+
+  constructor(index = 0) {
+    this.#index = index;
+  }
 
   /** Begins the provider's next block. */
   begin(): void {
@@ -85,10 +91,11 @@ export class BlockChunks {
     return this.chunk(delta);
   }
 
-  /** Begins a tool call. */
-  call(id: string, name: string, extra: Extra = {}): ChatChunk {
+  /** Begins a tool call. `mark` is what tells more of its place than that it is there: a signature, extra fields. */
+  call(id: string, name: string, extra: Extra = {}, mark?: ContentPart): ChatChunk {
     const delta = this.#delta();
     this.#open('call', delta);
+    if (mark) delta.parts.push({ $typeName: 'llmbridge.v1.PartDelta', index: this.#parts - 1, part: mark });
     this.#pushCall(delta, this.#calls++, id, name, '', extra);
     return this.chunk(delta);
   }
@@ -105,7 +112,7 @@ export class BlockChunks {
     return this.chunk(this.#delta());
   }
 
-  /** The last chunk of the one choice. */
+  /** The last chunk of the choice. */
   finish(reason: FinishReason, native: string, refusal: string, extra: Extra, usage: Usage | undefined): ChatChunk {
     const delta = this.#delta();
     delta.refusal = refusal;
@@ -128,7 +135,7 @@ export class BlockChunks {
         ? [
             {
               $typeName: 'llmbridge.v1.ChunkChoice',
-              index: 0,
+              index: this.#index,
               delta,
               finishReason: 0,
               nativeFinishReason: '',

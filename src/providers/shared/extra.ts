@@ -32,6 +32,8 @@ const refused: ReadonlySet<string> = new Set([
   'max_output_tokens',
   'maxTokens',
   'maxOutputTokens',
+  'candidateCount',
+  'num_predict',
 ]);
 
 /**
@@ -77,4 +79,4 @@ function merge(
   return splice(into, changes);
 }
 
-const isLimit = (key: string): boolean => key.startsWith('max');
+const isLimit = (key: string): boolean => key.startsWith('max') || key === 'candidateCount' || key === 'num_predict';

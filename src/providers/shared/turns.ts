@@ -10,9 +10,10 @@ export interface BlockDialect<B> {
   text(text: string): B;
   /** A part that is no tool call; undefined for one that says nothing or cannot be carried, the latter with a note. */
   part(part: ContentPart, path: string): B | undefined;
-  call(call: ToolCall, path: string): B;
+  /** `mark` is the part that tells the call's place, where there is one. */
+  call(call: ToolCall, path: string, mark?: ContentPart): B;
   /** A tool's result. */
-  result(message: Message, callId: string, content: B[], path: string): B;
+  result(message: Message, callId: string, content: B[], path: string): B[];
   /** Whether the system prompt takes such a block. */
   inSystem(block: B): boolean;
   /** Ends a prefix to be cached with the last of `blocks`. */
@@ -54,7 +55,7 @@ export function conversation<B>(messages: readonly Message[], dialect: BlockDial
     const assistant = message.role === Role.ASSISTANT;
     let blocks = assistant ? assistantBlocks(message, path, dialect) : contentBlocks(message, path, dialect);
     if (isResult) {
-      blocks = [dialect.result(message, message.toolCallId || callIdOf(message.name, messages, i), blocks, path)];
+      blocks = dialect.result(message, message.toolCallId || callIdOf(message.name, messages, i), blocks, path);
     }
     if (blocks.length === 0) continue;
     if (message.cacheControl) dialect.mark(blocks, message.cacheControl);
@@ -103,7 +104,8 @@ function assistantBlocks<B>(message: Message, path: string, dialect: BlockDialec
       addPart(blocks, part, dialect.part(part, `${path}.parts[${index}]`), dialect);
     } else if (!told.has(call)) {
       told.add(call);
-      addPart(blocks, part, dialect.call(call, `${path}.tool_calls[${message.toolCalls.indexOf(call)}]`), dialect);
+      const callPath = `${path}.tool_calls[${message.toolCalls.indexOf(call)}]`;
+      addPart(blocks, part, dialect.call(call, callPath, part), dialect);
     }
   });
   message.toolCalls.forEach((call, index) => {
