@@ -27,50 +27,65 @@ function program(
   };
 }
 
+/** Runs `build` once in this process, however often it is asked for. */
+function built(build: () => Promise<void>): () => Promise<void> {
+  let done: Promise<void> | undefined;
+  return () => {
+    done ??= build();
+    return done;
+  };
+}
+
+const goBinary = join(cache, 'bin/go-client');
+const buildGo = built(async () => {
+  const folder = join(root, 'test/clients/go');
+  await runOk('buf', ['generate', '--template', join(folder, 'buf.gen.yaml')], {
+    env: { PATH: `${join(cache, 'bin')}:${process.env['PATH']}` },
+  });
+  await runOk(part('go'), ['build', '-o', goBinary, '.'], { cwd: folder, timeout: 300_000 });
+});
+
 /** A Go program on google.golang.org/grpc, with stubs by protoc-gen-go and protoc-gen-go-grpc. */
 export const goClient: Caller = {
   name: 'Go, generated stubs',
   needs: ['go', 'protoc-gen-go', 'protoc-gen-go-grpc'],
   async connect(port) {
-    const binary = join(cache, 'bin', 'go-client');
-    const folder = join(root, 'test/clients/go');
-    await runOk('buf', ['generate', '--template', join(folder, 'buf.gen.yaml')], {
-      env: { PATH: `${join(cache, 'bin')}:${process.env['PATH']}` },
-    });
-    await runOk(part('go'), ['build', '-o', binary, '.'], { cwd: folder, timeout: 300_000 });
-    return program(binary, [], {}, port);
+    await buildGo();
+    return program(goBinary, [], {}, port);
   },
 };
+
+const pythonStubs = join(cache, 'python-stubs');
+const generatePython = built(async () => {
+  await mkdir(pythonStubs, { recursive: true });
+  const includes = ['-Iproto', '-Inode_modules/google-proto-files'];
+  const outputs = [`--python_out=${pythonStubs}`, `--grpc_python_out=${pythonStubs}`];
+  const protos = globSync('**/*.proto', { cwd: join(root, 'proto') });
+  await runOk(part('python'), ['-m', 'grpc_tools.protoc', ...includes, ...outputs, ...protos]);
+});
 
 /** A Python program on grpcio, with stubs by grpc_tools. */
 export const pythonClient: Caller = {
   name: 'Python grpcio, generated stubs',
   needs: ['python'],
   async connect(port) {
-    const stubs = join(cache, 'python-stubs');
-    await mkdir(stubs, { recursive: true });
-    const protos = globSync('**/*.proto', { cwd: join(root, 'proto') });
-    await runOk(part('python'), [
-      '-m',
-      'grpc_tools.protoc',
-      '-Iproto',
-      '-Inode_modules/google-proto-files',
-      `--python_out=${stubs}`,
-      `--grpc_python_out=${stubs}`,
-      ...protos,
-    ]);
+    await generatePython();
     const script = join(root, 'test/clients/python/grpc_client.py');
-    return program(part('python'), [script], { PYTHONPATH: stubs }, port);
+    return program(part('python'), [script], { PYTHONPATH: pythonStubs }, port);
   },
 };
+
+const buildJava = built(async () => {
+  const pom = join(root, 'test/clients/java/pom.xml');
+  await runOk(part('mvn'), ['--quiet', '--batch-mode', '--file', pom, 'package'], { timeout: 300_000 });
+});
 
 /** A Java program on grpc-java, with stubs by protoc and protoc-gen-grpc-java from Maven. */
 export const javaClient: Caller = {
   name: 'Java, generated stubs',
   needs: ['java', 'mvn'],
   async connect(port) {
-    const pom = join(root, 'test/clients/java/pom.xml');
-    await runOk(part('mvn'), ['--quiet', '--batch-mode', '--file', pom, 'package'], { timeout: 300_000 });
+    await buildJava();
     const classes = [join(cache, 'java/client-1.jar'), join(cache, 'java/dependency/*')].join(':');
     return program(part('java'), ['-cp', classes, 'client.Client'], {}, port);
   },

@@ -51,6 +51,9 @@ function venvPython(): string | undefined {
   return existsSync(join(venv, 'requirements.txt')) ? join(venv, 'bin', 'python') : undefined;
 }
 
+/** Whether a part is there. */
+export const has = (name: PartName): boolean => parts[name].find() !== undefined;
+
 /** The path of a part that the enclosing `suite` asked for. */
 export function part(name: PartName): string {
   const path = parts[name].find();
@@ -66,7 +69,7 @@ const LEFT_OUT = 'left out: ';
  * with CI=true it fails instead.
  */
 export function suite(title: string, needs: readonly PartName[], body: () => void): void {
-  const missing = needs.filter((name) => parts[name].find() === undefined);
+  const missing = needs.filter((name) => !has(name));
   if (missing.length === 0) {
     describe(title, body);
     return;
