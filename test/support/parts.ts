@@ -39,7 +39,6 @@ const parts = {
     bring: 'sudo apt-get install chromium',
   },
   promtool: { find: () => onPath('promtool'), bring: 'sudo apt-get install prometheus' },
-  'redis-server': { find: () => onPath('redis-server'), bring: 'sudo apt-get install redis-server' },
   curl: { find: () => onPath('curl'), bring: 'sudo apt-get install curl' },
 } as const satisfies Record<string, { find: () => string | undefined; bring: string }>;
 
