@@ -98,7 +98,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
         host: server.host,
         allowedHosts: security.allowed_hosts,
         corsOrigins: server.cors.origins,
-        sources: credentialSources(security, clock),
+        sources: credentialSources(security, clock, events),
       }),
       observer: createObserver({ logger, metrics: createCallMetrics(metrics, labels), clock }),
       clock,

@@ -22,6 +22,21 @@ function* duplicates(value: unknown, path: Path, key: string): Generator<Finding
   }
 }
 
+/** Ways to prove who calls that would prove nothing, for want of their other half. */
+function* identityChecks(value: unknown): Generator<Finding> {
+  const jwt = ['security', 'jwt'];
+  const isSet = (path: Path) => valueAt(value, path) !== undefined;
+  const needsKeys = ['issuer', 'audience', 'models_claim'].find((key) => isSet([...jwt, key]));
+  if (needsKeys !== undefined && !isSet([...jwt, 'jwks_url']))
+    yield { path: [...jwt, needsKeys], message: 'tokens are checked only where jwks_url says where the keys are' };
+  const certificates = ['server', 'tls', 'client_ca'];
+  const userFrom = ['security', 'mtls', 'user_from'];
+  if (isSet(userFrom) && !isSet(certificates))
+    yield { path: userFrom, message: 'client certificates are asked for only where server.tls.client_ca is set' };
+  if (isSet(certificates) && !isSet(userFrom))
+    yield { path: certificates, message: 'certificates would prove nobody: set security.mtls.user_from' };
+}
+
 /**
  * What no single value's schema can see: names given twice, and routes to providers that are not there. It reads the
  * value before its schema does, so that one error does not hide another; wrong shapes are left to the schema.
@@ -40,6 +55,7 @@ export function* crossChecks(value: unknown): Generator<Finding> {
   yield* duplicates(value, ['security', 'api_keys'], 'name');
   yield* duplicates(value, ['security', 'api_keys'], 'sha256');
   yield* duplicates(value, ['security', 'sealing', 'keys'], 'id');
+  yield* identityChecks(value);
   if (valueAt(value, ['rate_limit', 'store']) === 'redis' && valueAt(value, ['redis']) === undefined)
     yield { path: ['rate_limit', 'store'], message: 'redis is asked for, but the group redis is not set' };
   if (valueAt(value, ['cache', 'store']) === 'redis' && valueAt(value, ['redis']) === undefined)

@@ -20,13 +20,9 @@ const is =
 
 const list: readonly NotYet[] = [
   { path: ['server', 'workers'], lacks: 'runs in one process', refuse: false, harmless: is(1) },
-  { path: ['server', 'tls', 'client_ca'], lacks: 'does not ask for client certificates', refuse: true },
   { path: ['rate_limit', 'global'], lacks: 'does not enforce limits', refuse: true },
   { path: ['rate_limit', 'user'], lacks: 'does not enforce limits', refuse: true },
   { path: ['rate_limit', 'ip'], lacks: 'does not enforce limits', refuse: true },
-  { path: ['security', 'jwt', 'issuer'], lacks: 'does not check JSON Web Tokens', refuse: true },
-  { path: ['security', 'jwt', 'jwks_url'], lacks: 'does not check JSON Web Tokens', refuse: true },
-  { path: ['security', 'mtls', 'user_from'], lacks: 'does not check client certificates', refuse: true },
   {
     path: ['security', 'sealing', 'mode'],
     lacks: 'does not open sealed requests',

@@ -41,8 +41,16 @@ const jwt = z.strictObject({
     .describe('Where the keys are.'),
   algorithms: z.array(z.enum(algorithms)).min(1).default(['RS256', 'ES256', 'EdDSA']).describe('Algorithms accepted.'),
   user_claim: z.string().min(1).default('sub').describe('Claim that names the user.'),
-  models_claim: z.string().min(1).optional().describe('Claim that lists the models the user may ask for.'),
+  models_claim: z
+    .string()
+    .min(1)
+    .optional()
+    .describe('Claim that lists the models the user may ask for; a token without it may ask for none.'),
   clock_skew: duration.prefault('30s').describe('Tolerance for `exp` and `nbf`.'),
+  jwks_cooldown: duration
+    .prefault('30s')
+    .describe('Least time between two requests for the keys, whatever tokens come.'),
+  jwks_max_age: duration.prefault('10m').describe('Age from which on the keys are fetched anew.'),
 });
 
 const mtls = z.strictObject({

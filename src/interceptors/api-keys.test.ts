@@ -1,8 +1,8 @@
 import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
-import { Call } from '../kernel/call.ts';
 import { Fault } from '../kernel/fault.ts';
 import { type ApiKey, createApiKeys } from './api-keys.ts';
+import { openedCall } from './testing/opened-call.ts';
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 const key = (secret: string, more: Partial<ApiKey> = {}): ApiKey => ({
@@ -13,15 +13,7 @@ const key = (secret: string, more: Partial<ApiKey> = {}): ApiKey => ({
   ...more,
 });
 
-const call = new Call({
-  id: '1',
-  method: '/m',
-  protocol: 'http',
-  headers: {},
-  address: '192.0.2.1',
-  trace: { traceId: '', spanId: '', parentId: '', flags: '01', state: '' },
-  startedAt: 0,
-});
+const call = openedCall();
 
 const ask = (keys: readonly ApiKey[], presented: string | undefined, now = 1_000) =>
   createApiKeys(keys, { wall: () => now }).identify(call, presented);

@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
-import { Call, type Headers, type Principal } from '../kernel/call.ts';
+import type { Headers, Principal } from '../kernel/call.ts';
 import { Fault, type FaultReason } from '../kernel/fault.ts';
 import { createGate, type GateOptions } from './authenticate.ts';
 import type { CredentialSource } from './credential.ts';
+import { openedCall } from './testing/opened-call.ts';
 
 const chat = '/llmbridge.v1.ChatService/ChatCompletion';
 const health = [
@@ -26,16 +27,7 @@ const slow: CredentialSource = {
 const gate = (options: Partial<GateOptions>) =>
   createGate({ anonymous: 'auto', host: '127.0.0.1', sources: [], allowedHosts: [], corsOrigins: [], ...options });
 
-const open = (headers: Headers = {}, method = chat) =>
-  new Call({
-    id: '1',
-    method,
-    protocol: 'http',
-    headers,
-    address: '192.0.2.1',
-    trace: { traceId: '', spanId: '', parentId: '', flags: '01', state: '' },
-    startedAt: 0,
-  });
+const open = (headers: Headers = {}, method = chat) => openedCall({ method, headers });
 
 /** The user let in (empty for an anonymous one), or the reason for refusing. */
 async function verdict(options: Partial<GateOptions>, headers: Headers = {}, method = chat): Promise<string> {

@@ -19,6 +19,8 @@ export interface GatewayEvents {
   configWarning(path: string, text: string): void;
   /** One line for each provider that can't be asked, or that only simulates. */
   providers(providers: Iterable<Provider>): void;
+  /** The keys that callers' tokens are checked by could not be fetched. */
+  issuerUnavailable(thrown: unknown): void;
   draining(reason: string, inFlight: number): void;
   /** `cut` calls had not finished in time. */
   drained(durationMs: number, cut: number): void;
@@ -44,6 +46,9 @@ export const createGatewayEvents = (logger: Logger): GatewayEvents => ({
         logger.warn({ event: 'provider_simulated', ...fields }, 'answers of this provider are simulated');
       }
     }
+  },
+  issuerUnavailable(thrown) {
+    logger.warn({ event: 'issuer_unavailable', error: errorShape(thrown) }, 'the keys behind security.jwt.jwks_url');
   },
   draining(reason, inFlight) {
     logger.info({ event: 'draining', reason, in_flight: inFlight }, 'taking no new calls');

@@ -1,39 +1,24 @@
-import { execFileSync } from 'node:child_process';
 import { once } from 'node:events';
-import { mkdtempSync, readFileSync, rmSync } from 'node:fs';
 import * as http2 from 'node:http2';
 import * as https from 'node:https';
 import * as net from 'node:net';
-import { tmpdir } from 'node:os';
-import { join } from 'node:path';
 import * as tls from 'node:tls';
 import { afterAll, afterEach, beforeAll, expect, it } from 'vitest';
+import { type Credentials, certificates } from '../../test/support/certificates.ts';
 import { chat, unaryPath } from '../../test/support/chat.ts';
 import { openPort, type Port, requestH2 } from '../../test/support/port.ts';
 import type { TlsOptions } from './parts.ts';
 
-interface Credentials {
-  readonly cert: Buffer;
-  readonly key: Buffer;
-}
-const folder = mkdtempSync(join(tmpdir(), 'tls-'));
+const made = certificates();
 let server: Credentials;
 let client: Credentials;
 let stranger: Credentials;
 beforeAll(() => {
-  server = selfSigned('server', 'DNS:localhost,IP:127.0.0.1');
-  client = selfSigned('client', 'URI:spiffe://example.org/alice,DNS:alice.example.org');
-  stranger = selfSigned('stranger', 'URI:spiffe://example.org/mallory');
+  server = made.selfSigned('server', 'DNS:localhost,IP:127.0.0.1');
+  client = made.selfSigned('client', 'URI:spiffe://example.org/alice,DNS:alice.example.org');
+  stranger = made.selfSigned('stranger', 'URI:spiffe://example.org/mallory');
 });
-afterAll(() => rmSync(folder, { recursive: true }));
-
-function selfSigned(name: string, altNames: string): Credentials {
-  const [key, cert] = [join(folder, `${name}.key`), join(folder, `${name}.crt`)];
-  const request = ['req', '-x509', '-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
-  const subject = ['-subj', `/O=Example/CN=${name}`, '-addext', `subjectAltName=${altNames}`];
-  execFileSync('openssl', [...request, ...subject, '-keyout', key, '-out', cert], { stdio: 'ignore' });
-  return { cert: readFileSync(cert), key: readFileSync(key) };
-}
+afterAll(() => made.remove());
 
 let port: Port;
 afterEach(() => port.server.close());

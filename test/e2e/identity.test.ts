@@ -1,14 +1,19 @@
 import { createHash } from 'node:crypto';
+import { writeFileSync } from 'node:fs';
+import https from 'node:https';
+import { dirname, join } from 'node:path';
 import { promisify } from 'node:util';
 import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import OpenAI from 'openai';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { ChatCompletionRequest, ChatServiceClient } from '../../gen/ts-proto/llmbridge/v1/chat_service.ts';
 import { failureOf } from '../clients/grpc-status.ts';
+import { type Credentials, certificates } from '../support/certificates.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 import { type RecordingProvider, recordingProvider } from '../support/recording-provider.ts';
+import { signingKey, type TokenIssuer, tokenIssuer } from '../support/token-issuer.ts';
 
-// Who calls, told by an API key, on the JSON surface and over gRPC.
+// Who calls, told by an API key, a token or a client certificate, on the JSON surface and over gRPC.
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
 
@@ -205,4 +210,147 @@ security: { ${security} }
       await gateway.stop();
     }
   });
+});
+
+describe('JSON Web Tokens', () => {
+  let issuer: TokenIssuer;
+  let gateway: TestGateway;
+  beforeAll(async () => {
+    issuer = await tokenIssuer();
+    gateway = await startGateway(`
+providers: { sim: { type: simulator, models: [sim] } }
+models:
+  - { name: fast, targets: [{ provider: sim, model: sim }] }
+  - { name: slow, targets: [{ provider: sim, model: sim }] }
+security:
+  anonymous: false
+  api_keys: [{ name: bob-ci, user: bob, sha256: ${sha256(keys.bob)} }]
+  jwt: { issuer: https://issuer.example, audience: llm-bridge, jwks_url: "${issuer.url}", models_claim: models }
+`);
+  });
+  afterAll(async () => {
+    await gateway.stop();
+    await issuer.close();
+  });
+
+  const claims = () => ({
+    iss: 'https://issuer.example',
+    aud: 'llm-bridge',
+    sub: 'alice',
+    models: ['fast'],
+    exp: Math.floor(Date.now() / 1000) + 60,
+  });
+  const bearer = (token: string) => ({ authorization: `Bearer ${token}` });
+
+  test.each(surfaces)('%s', async (_name, ask, unauthenticated, forbidden) => {
+    const token = await issuer.sign(claims());
+    const before = gateway.log.length;
+    expect(await ask(gateway.port, bearer(token))).toEqual(ok);
+    expect(await ask(gateway.port, { 'x-api-key': token })).toEqual(ok);
+    const line = gateway.log.slice(before).find((each) => each['msg'] === 'call');
+    expect(line).toMatchObject({ auth: 'jwt', user: 'alice', credential: issuer.key.kid });
+    expect((await ask(gateway.port, bearer(token), 'slow')).code).toBe(forbidden);
+    expect(await ask(gateway.port, { 'x-api-key': keys.bob }, 'slow')).toEqual(ok);
+
+    const refused = { code: unauthenticated, message: 'the credential is not valid' };
+    const past = { ...claims(), exp: Math.floor(Date.now() / 1000) - 60 };
+    expect(await ask(gateway.port, bearer(await issuer.sign(past)))).toEqual(refused);
+    expect(await ask(gateway.port, bearer(await issuer.sign({ ...claims(), aud: 'other' })))).toEqual(refused);
+    const requests = issuer.requests;
+    const strangers = Array.from({ length: 10 }, () => issuer.sign(claims(), signingKey()).then(bearer));
+    const told = await Promise.all(strangers.map(async (headers) => ask(gateway.port, await headers)));
+    expect(told).toEqual(told.map(() => refused));
+    expect(issuer.requests).toBe(requests);
+    expect(JSON.stringify(gateway.log)).not.toContain(token);
+  });
+});
+
+describe('client certificates', () => {
+  const made = certificates();
+  const server = made.selfSigned('localhost', 'DNS:localhost,IP:127.0.0.1');
+  const alice = made.selfSigned('alice', 'URI:spiffe://example.org/alice');
+  const nameless = made.selfSigned('nameless', 'URI:https://example.org/alice');
+  const authorities = join(dirname(server.certFile), 'authorities.pem');
+  writeFileSync(authorities, Buffer.concat([alice.cert, nameless.cert]));
+  afterAll(() => made.remove());
+
+  const start = (security: string) =>
+    startGateway(`
+server: { host: 0.0.0.0, tls: { cert: ${server.certFile}, key: ${server.keyFile}, client_ca: ${authorities} } }
+providers: { sim: { type: simulator, models: [sim] } }
+security: { ${security} }
+`);
+
+  const overJson = (port: number, own: Partial<Credentials>, headers: Headers = {}) =>
+    new Promise<number>((resolve, reject) => {
+      const options = { ca: server.cert, headers, agent: false, ...(own.cert && { cert: own.cert, key: own.key }) };
+      https
+        .get(`https://localhost:${port}/v1/models`, options, (reply) => {
+          reply.resume();
+          resolve(reply.statusCode ?? 0);
+        })
+        .once('error', reject);
+    });
+
+  const overGrpc = async (port: number, { key, cert }: Partial<Credentials>) => {
+    const client = new ChatServiceClient(
+      `localhost:${port}`,
+      credentials.createSsl(server.cert, key ?? null, cert ?? null),
+    );
+    const message = ChatCompletionRequest.fromPartial({ model: 'sim', messages: [{ role: 3, content: 'Hello' }] });
+    try {
+      await promisify((done: (error: ServiceError | null) => void) => client.chatCompletion(message, done))();
+      return 'OK';
+    } catch (thrown) {
+      return failureOf(thrown as ServiceError).code;
+    } finally {
+      client.close();
+    }
+  };
+
+  test.each([
+    ['spiffe', 'spiffe://example.org/alice', 401, 'UNAUTHENTICATED'],
+    ['subject', 'alice', 200, 'OK'],
+  ])('name the user by %s', async (from, user, otherStatus, otherCode) => {
+    const gateway = await start(`mtls: { user_from: ${from} }`);
+    try {
+      expect(await overJson(gateway.port, alice)).toBe(200);
+      expect(await overGrpc(gateway.port, alice)).toBe('OK');
+      const lines = gateway.log.filter((each) => each['msg'] === 'call');
+      expect(lines).toEqual(lines.map(() => expect.objectContaining({ auth: 'mtls', user })));
+      expect(lines).toHaveLength(2);
+      expect(await overJson(gateway.port, nameless)).toBe(otherStatus);
+      expect(await overGrpc(gateway.port, nameless)).toBe(otherCode);
+      expect(await overJson(gateway.port, {})).toBe(401);
+      expect(await overGrpc(gateway.port, {})).toBe('UNAUTHENTICATED');
+      // SDKs always send some key; where none is configured, it is the certificate that counts.
+      expect(await overJson(gateway.port, alice, { authorization: 'Bearer sk-unused' })).toBe(200);
+      expect(await overJson(gateway.port, {}, { authorization: 'Bearer sk-unused' })).toBe(401);
+    } finally {
+      await gateway.stop();
+    }
+  });
+
+  test('a token comes before the certificate, and a bad one is refused', async () => {
+    const gateway = await start(
+      `mtls: { user_from: spiffe }, api_keys: [{ name: b, user: bob, sha256: ${sha256(keys.bob)} }]`,
+    );
+    try {
+      expect(await overJson(gateway.port, alice, { 'x-api-key': 'bad' })).toBe(401);
+      expect(await overJson(gateway.port, alice, { 'x-api-key': keys.bob })).toBe(200);
+      expect(gateway.log.at(-1)).toMatchObject({ auth: 'api-key', user: 'bob' });
+      expect(await overJson(gateway.port, alice)).toBe(200);
+      expect(gateway.log.at(-1)).toMatchObject({ auth: 'mtls' });
+    } finally {
+      await gateway.stop();
+    }
+  });
+});
+
+test.each([
+  ['mtls: { user_from: spiffe }', 'security.mtls.user_from'],
+  ['jwt: { issuer: https://issuer.example }', 'security.jwt.issuer'],
+])('half a source of credentials is no configuration: %s', async (security, path) => {
+  const started = startGateway(`providers: { sim: { type: simulator } }\nsecurity: { ${security} }`);
+  await expect(started).rejects.toThrow(path);
 });

@@ -1,0 +1,66 @@
+import { type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
+import type { Principal } from '../kernel/call.ts';
+import type { Clock } from '../kernel/clock.ts';
+import { Fault } from '../kernel/fault.ts';
+import type { CredentialSource } from './credential.ts';
+import { invalidCredential } from './refusals.ts';
+
+export interface JsonWebTokenOptions {
+  /** Finds the key that a token's header names. */
+  readonly key: JWTVerifyGetKey;
+  /** Expected `iss`; any where undefined. */
+  readonly issuer: string | undefined;
+  /** Expected among `aud`; any where undefined. */
+  readonly audience: string | undefined;
+  /** The only algorithms accepted, by their JWA names. */
+  readonly algorithms: readonly string[];
+  /** Tolerance for `exp` and `nbf`, in milliseconds. */
+  readonly clockSkewMs: number;
+  readonly userClaim: string;
+  /** Claim with the models that the user may ask for: a list, or words with spaces between. */
+  readonly modelsClaim: string | undefined;
+  readonly clock: Pick<Clock, 'wall'>;
+}
+
+const longestUser = 256;
+const isJwt = (presented: string) => /^[^.]+\.[^.]+\.[^.]*$/.test(presented);
+
+const list = (claim: unknown): readonly unknown[] => {
+  if (typeof claim === 'string') return claim.split(' ');
+  return Array.isArray(claim) ? claim : [];
+};
+
+/** Knows callers by JSON Web Tokens (RFC 7519) that an issuer signed. A token has to say when it expires. */
+export function createJsonWebTokens(options: JsonWebTokenOptions): CredentialSource {
+  const { key, issuer, audience, algorithms, clockSkewMs, userClaim, modelsClaim, clock } = options;
+
+  const principalOf = (claims: JWTPayload, kid: string | undefined): Principal => {
+    const user = claims[userClaim];
+    if (typeof user !== 'string' || user === '' || user.length > longestUser) throw invalidCredential();
+    const principal: Principal = { user, method: 'jwt', credential: kid ?? '' };
+    if (modelsClaim === undefined) return principal;
+    // A token without the claim may ask for nothing: it is the issuer who grants models.
+    const models = list(claims[modelsClaim]).filter((model) => typeof model === 'string' && model !== '');
+    return { ...principal, models: new Set(models as string[]) };
+  };
+
+  const verify = async (token: string): Promise<Principal> => {
+    try {
+      const { payload, protectedHeader } = await jwtVerify(token, key, {
+        ...(issuer !== undefined && { issuer }),
+        ...(audience !== undefined && { audience }),
+        algorithms: [...algorithms],
+        clockTolerance: clockSkewMs / 1000,
+        currentDate: new Date(clock.wall()),
+        requiredClaims: ['exp'],
+      });
+      return principalOf(payload, protectedHeader.kid);
+    } catch (thrown) {
+      throw thrown instanceof Fault ? thrown : invalidCredential();
+    }
+  };
+
+  return {
+    identify: (_call, presented) => (presented === undefined || !isJwt(presented) ? undefined : verify(presented)),
+  };
+}
