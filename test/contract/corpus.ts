@@ -9,7 +9,7 @@ export interface Oracle {
   readonly reasoning?: string;
   readonly refusal?: string;
   readonly tool_calls?: readonly { readonly id?: string; readonly name: string; readonly arguments: unknown }[];
-  readonly finish?: string | null;
+  readonly finish?: string | number | null;
   readonly usage?: Readonly<Record<string, unknown>> | null;
   readonly sdk_error?: { readonly class: string; readonly status?: number };
 }

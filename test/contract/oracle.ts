@@ -85,6 +85,9 @@ const finishWords: Readonly<Record<string, string>> = {
   safety: 'content_filter',
   prohibited_content: 'content_filter',
   recitation: 'content_filter',
+  // Gemini's reasons by their numbers.
+  '1': 'stop',
+  '2': 'length',
 };
 
 /** The meaning of an oracle, in the contract's terms (finish words, counts, refusals). */
@@ -95,7 +98,7 @@ export function expectedOf(recorded: Case): Meaning {
     name: call.name,
     arguments: typeof call.arguments === 'string' ? parsed(call.arguments) : (call.arguments ?? {}),
   }));
-  const word = (oracle.finish ?? '').toLowerCase();
+  const word = String(oracle.finish ?? '').toLowerCase();
   let finish = finishWords[word] ?? word;
   // Gemini and Ollama have no word for it.
   if (finish === 'stop' && toolCalls.length > 0 && !recorded.api.startsWith('openai')) finish = 'tool_calls';
