@@ -1,56 +1,8 @@
 import { describe, expect, test } from 'vitest';
-import type {
-  ChatCompletionResponse,
-  StreamChatCompletionResponse,
-} from '../../gen/es/llmbridge/v1/chat_service_pb.ts';
 import { AttemptOutcome } from '../../gen/es/llmbridge/v1/report_pb.ts';
-import { Balancer } from '../balancer/balancer.ts';
-import type { BalancerSettings } from '../balancer/settings.ts';
 import { Fault } from '../kernel/fault.ts';
-import type { Provider, Route } from '../kernel/provider.ts';
-import { createChat } from './chat.ts';
-import { answer, ask, events, FakeClock, fakeProvider, Inbox, openCall, settings, target } from './testing/harness.ts';
-
-function setUp(...names: string[]) {
-  return setUpWith({}, ...names);
-}
-
-function setUpWith(over: Partial<BalancerSettings>, ...names: string[]) {
-  const clock = new FakeClock();
-  const list = names.map((name) => fakeProvider(name));
-  const route: Route = { name: 'fast', policy: [], targets: list.map((provider) => target(provider)) };
-  const providers = new Map<string, Provider>(list.map((provider) => [provider.name, provider]));
-  const catalog = { providers, routes: new Map([['fast', route]]) };
-  const balancer = new Balancer({ clock, settings: { ...settings, ...over }, chance: () => 0 });
-  const [complete, stream] = createChat({ catalog: () => catalog, balancer });
-  if (complete === undefined || stream === undefined) throw new Error('two methods');
-  const call = openCall(clock);
-  const whole = new Inbox<ChatCompletionResponse>();
-  const chunks = new Inbox<StreamChatCompletionResponse>();
-  return {
-    clock,
-    call,
-    whole,
-    chunks,
-    upstream: (index: number) => {
-      const provider = list[index];
-      if (provider === undefined) throw new Error('no such provider');
-      return provider.upstream;
-    },
-    complete: (request = ask('fast')) => complete.handle(call, request, whole as never),
-    stream: (request = ask('fast')) => stream.handle(call, request, chunks as never),
-    text: () => chunks.messages.map(({ choices }) => choices[0]?.delta?.content ?? '').join(''),
-  };
-}
-
-const faultOf = async (promise: Promise<unknown>): Promise<Fault> => {
-  const thrown: unknown = await promise.then(
-    () => undefined,
-    (error: unknown) => error,
-  );
-  expect(thrown).toBeInstanceOf(Fault);
-  return thrown as Fault;
-};
+import { answer, events } from './testing/harness.ts';
+import { faultOf, setUp } from './testing/set-up.ts';
 
 describe('whole answers', () => {
   test('one message with usage and report', async () => {
@@ -165,7 +117,7 @@ describe('streams', () => {
     const sent = upstream(0).sent[0];
     sent?.handler.head(200, {});
     sent?.handler.data(events('one'));
-    clock.advance(30_000 - 1);
+    clock.advance(20_000 - 1);
     sent?.handler.data(events('two'));
     chunks.full = true;
     sent?.handler.data(events('three'));

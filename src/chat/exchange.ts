@@ -34,6 +34,8 @@ export class AttemptExchange implements ResponseHandler {
   #failure: Uint8Array[] | undefined;
   #failureLength = 0;
   #lastByteAt: number;
+  /** When the timer runs. */
+  #due = Number.POSITIVE_INFINITY;
   #paused = false;
   #finished = false;
   #stopTimer: (() => void) | undefined;
@@ -97,10 +99,17 @@ export class AttemptExchange implements ResponseHandler {
       if (this.#failureLength >= failureBytes) this.#fail();
       return;
     }
+    const begun = this.#reader.begun;
     try {
       this.#reader.data(bytes);
     } catch (thrown) {
       this.#abandon(Fault.from(thrown));
+      return;
+    }
+    // The timer waits for a first token; silence after it may be due sooner.
+    if (this.#reader.begun && !begun && !this.#finished && this.#lastByteAt + this.#timeouts.idleMs < this.#due) {
+      this.#stopTimer?.();
+      this.#watch();
     }
   }
 
@@ -181,7 +190,7 @@ export class AttemptExchange implements ResponseHandler {
   }
 
   /** One timer for three limits: it wakes at the earliest that may have passed, and looks. */
-  #watch(): void {
+  readonly #watch = (): void => {
     const { firstTokenMs, wholeMs, idleMs, totalMs } = this.#timeouts;
     const now = this.#clock.now();
     const silence = this.#reader.begun
@@ -196,7 +205,8 @@ export class AttemptExchange implements ResponseHandler {
       const detail = { blame: 'provider', status: this.status, metadata: { provider: name } } as const;
       this.#abandon(new Fault('PROVIDER_TIMEOUT', `the provider ${name} ${what}`, detail));
     } else {
-      this.#stopTimer = this.#clock.after(due - now, () => this.#watch());
+      this.#due = due;
+      this.#stopTimer = this.#clock.after(due - now, this.#watch);
     }
-  }
+  };
 }

@@ -3,8 +3,8 @@ import { isReady, type Lane, select, soonest } from '../balancer/lane.ts';
 import type { CallTraits, Candidate } from '../balancer/policy.ts';
 import type { Call } from '../kernel/call.ts';
 import { Fault } from '../kernel/fault.ts';
+import { pause } from '../kernel/pause.ts';
 import { lastWord, mayMoveOn } from './failures.ts';
-import { pause } from './pause.ts';
 import { race } from './race.ts';
 import { Failed, type Shot } from './shot.ts';
 

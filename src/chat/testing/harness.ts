@@ -93,16 +93,16 @@ export class FakeUpstream implements Upstream {
 }
 
 /**
- * A dialect for tests. A body is the text itself; a stream is SSE whose data is a word, `finish`, or `usage`;
- * a failure's body names the blame.
+ * A dialect for tests. A body is the text itself; a stream is SSE whose data is a word, `finish`, `usage` or `tool`;
+ * a failure's body names the blame, and after a colon the milliseconds of its `Retry-After`.
  */
 const wordAdapter: ProviderAdapter = {
   framing: 'sse',
-  encode: ({ model, stream, apiKey }) => ({
+  encode: ({ model, stream, apiKey, request }) => ({
     method: 'POST',
     path: `/${model}`,
     headers: { key: apiKey },
-    body: stream ? 'stream' : 'whole',
+    body: `${stream ? 'stream' : 'whole'}${request.messages[1] ? `>${request.messages[1].content}` : ''}`,
     notes: [],
   }),
   decode: (body) =>
@@ -119,6 +119,9 @@ const wordAdapter: ProviderAdapter = {
           emit(create(StreamChatCompletionResponseSchema, { choices: [{ finishReason: 1, delta: {} }] }));
         } else if (data === 'usage') {
           emit(create(StreamChatCompletionResponseSchema, { usage: { totalTokens: 3 } }));
+        } else if (data === 'tool') {
+          const toolCalls = [{ index: 0, id: 'call', name: 'look', arguments: '{"at"' }];
+          emit(create(StreamChatCompletionResponseSchema, { choices: [{ delta: { toolCalls } }] }));
         } else {
           const delta = data === 'role' ? { role: Role.ASSISTANT } : { content: data };
           emit(create(StreamChatCompletionResponseSchema, { choices: [{ delta }] }));
@@ -130,10 +133,15 @@ const wordAdapter: ProviderAdapter = {
     };
   },
   fault: ({ status, body }) => {
-    const blame = Buffer.from(body).toString() as Blame;
+    const [blame, ms = '7'] = Buffer.from(body).toString().split(':') as [Blame, string?];
+    if (blame === 'context') return new Fault('CONTEXT_LENGTH_EXCEEDED', 'too long', { blame, status });
     return blame === 'caller'
       ? new Fault('PROVIDER_REJECTED', 'rejected', { blame, status })
-      : new Fault('PROVIDER_UNAVAILABLE', 'failed', { blame, status, ...(blame === 'limit' && { retryAfterMs: 7 }) });
+      : new Fault('PROVIDER_UNAVAILABLE', 'failed', {
+          blame,
+          status,
+          ...(blame === 'limit' && { retryAfterMs: Number(ms) }),
+        });
   },
 };
 
