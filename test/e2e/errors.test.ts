@@ -1,4 +1,5 @@
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { createSimulatorServer, type SimulatorServer } from '../../src/simulator/server.ts';
 import { type FailingRequest, surfaces } from '../clients/surfaces.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
 
@@ -170,18 +171,24 @@ const table: readonly [cause: string, request: FailingRequest, expected: Expecte
 
 describe('the error table', () => {
   let gateway: TestGateway;
+  let remote: SimulatorServer;
 
   beforeAll(async () => {
+    remote = await createSimulatorServer();
     gateway = await startGateway(`
 server: { max_request_bytes: 64KiB }
 providers:
   sim: { type: simulator, models: [sim] }
   keyless: { type: openai, api_keys: ["\${OPENAI_API_KEY:-}"] }
+  remote: { type: openai-compatible, base_url: "http://127.0.0.1:${remote.port}/v1" }
   nobody: { type: openai-compatible, base_url: "http://127.0.0.1:1/v1" }
 balancer: { timeouts: { connect: 500ms, first_token: 500ms, idle: 500ms } }
 `);
   });
-  afterAll(() => gateway.stop());
+  afterAll(async () => {
+    await gateway?.stop();
+    await remote?.close();
+  });
 
   for (const surface of surfaces) {
     describe(surface.name, () => {
@@ -212,8 +219,15 @@ balancer: { timeouts: { connect: 500ms, first_token: 500ms, idle: 500ms } }
       });
 
       test.each([
-        ['a stream that the provider cuts', 'sim/sim:tokens=20,cut=4', 'PROVIDER_STREAM_CUT', 'provider_stream_cut'],
+        ['a stream that breaks off', 'sim/sim:tokens=20,cut=4', 'PROVIDER_STREAM_CUT', 'provider_stream_cut'],
         ['an event that is not JSON', 'sim/sim:tokens=20,malformed=4', 'PROVIDER_MALFORMED', 'provider_malformed'],
+        ['a socket that closes', 'remote/sim:tokens=20,cut=4', 'PROVIDER_STREAM_CUT', 'provider_stream_cut'],
+        [
+          'an event of a socket that is not JSON',
+          'remote/sim:tokens=20,malformed=4',
+          'PROVIDER_MALFORMED',
+          'provider_malformed',
+        ],
       ])('%s after the first byte is never a clean end', async (_, model, reason, code) => {
         const told = await surface.fail(gateway.port, true, { model, content: hello });
         expect(told.text).not.toBe('');
