@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ProviderType } from '../../kernel/provider.ts';
 import { accessToken } from './access-token.ts';
 import { claudeOnVertex } from './claude.ts';
+import { geminiOnVertex } from './gemini.ts';
 
 /** Google Cloud's Vertex AI. */
 export const vertex: ProviderType = {
@@ -18,14 +19,18 @@ export const vertex: ProviderType = {
       .string()
       .min(1)
       .describe('The region. For `global` set `base_url` to https://aiplatform.googleapis.com too.'),
-    publisher: z.literal('anthropic').describe('Whose models: `anthropic` for Claude.'),
+    publisher: z
+      .enum(['google', 'anthropic'])
+      .default('google')
+      .describe('Whose models: `google` for Gemini, `anthropic` for Claude.'),
     default_max_tokens: z
       .number()
       .int()
       .positive()
       .optional()
-      .describe('The limit of an answer, which the API needs, where the caller sets none.'),
+      .describe('The limit of an answer of Claude’s, which the API needs, where the caller sets none.'),
   },
-  adapter: claudeOnVertex,
+  adapter: (settings) =>
+    settings.options['publisher'] === 'anthropic' ? claudeOnVertex(settings) : geminiOnVertex(settings),
   signer: accessToken,
 };
