@@ -13,10 +13,14 @@ export interface SimulatedChoice {
   readonly calls: readonly (Call & { readonly pieces: readonly string[] })[];
   /** OpenAI's finish reason. */
   readonly finish: string;
+  /** The stop sequence that ended it. */
+  readonly stopSequence: string | undefined;
 }
 
 interface SimulatedUsage {
   readonly prompt: number;
+  /** Part of `prompt`. */
+  readonly cached: number;
   readonly completion: number;
   /** Part of `completion`. */
   readonly reasoning: number;
@@ -34,7 +38,7 @@ const TOKENS_PER_MESSAGE = 4;
 const TOKENS_PER_ATTACHMENT = 85;
 
 const efforts: ReadonlyMap<string, number> = new Map(
-  Object.entries({ minimal: 4, low: 8, medium: 16, high: 32, xhigh: 64 }),
+  Object.entries({ minimal: 4, low: 8, medium: 16, high: 32, xhigh: 64, max: 64 }),
 );
 
 /** What the model is said to have read: the words of each message, four more for each, and 85 for each attachment. */
@@ -47,14 +51,18 @@ export function promptTokens(query: Query): number {
   return sum;
 }
 
-/** The text up to the first stop sequence. */
-function stopped(text: string, stop: readonly string[]): string {
+/** The pieces up to the first stop sequence, and which it was. */
+function stopped(pieces: readonly string[], stop: readonly string[]) {
+  const text = pieces.join('');
   let end = text.length;
-  for (const sequence of stop) {
-    const at = sequence === '' ? -1 : text.indexOf(sequence);
-    if (at >= 0 && at < end) end = at;
+  let sequence: string | undefined;
+  for (const one of stop) {
+    const at = one === '' ? -1 : text.indexOf(one);
+    if (at < 0 || at >= end) continue;
+    end = at;
+    sequence = one;
   }
-  return text.slice(0, end);
+  return sequence === undefined ? { pieces, sequence } : { pieces: tokenize(text.slice(0, end)), sequence };
 }
 
 function plainText(query: Query, knobs: Knobs, seed: number, index: number): string {
@@ -73,13 +81,14 @@ function choiceOf(query: Query, knobs: Knobs, seed: number, index: number): Simu
   if (calls.length > 0) return withCalls(reasoning, calls, limit, left, knobs.finish);
   const text = plainText(query, knobs, seed, index);
   const pieces = knobs.tokens === undefined ? tokenize(text) : piecesOf(text, knobs.tokens);
-  const whole = query.stop.length === 0 ? pieces : tokenize(stopped(pieces.join(''), query.stop));
+  const { pieces: whole, sequence } = stopped(pieces, query.stop);
   const cut = reasoning.length > limit || whole.length > left;
   return {
     reasoning: reasoning.slice(0, limit),
     content: whole.slice(0, left),
     calls: [],
     finish: knobs.finish ?? (cut ? 'length' : 'stop'),
+    stopSequence: cut ? undefined : sequence,
   };
 }
 
@@ -104,6 +113,7 @@ function withCalls(
     content: [],
     calls: written,
     finish: finish ?? (cut ? 'length' : 'tool_calls'),
+    stopSequence: undefined,
   };
 }
 
@@ -116,15 +126,18 @@ export const textChoice = (content: readonly string[]): SimulatedChoice => ({
   content,
   calls: [],
   finish: 'stop',
+  stopSequence: undefined,
 });
 
 /** Counts what was read and written. */
-export function answerOf(id: string, query: Query, choices: readonly SimulatedChoice[]): Answer {
+export function answerOf(id: string, query: Query, choices: readonly SimulatedChoice[], cached = 0): Answer {
+  const prompt = promptTokens(query);
   return {
     id,
     choices,
     usage: {
-      prompt: promptTokens(query),
+      prompt,
+      cached: Math.min(cached, prompt),
       completion: choices.reduce((sum, choice) => sum + lengthOf(choice), 0),
       reasoning: choices.reduce((sum, choice) => sum + choice.reasoning.length, 0),
     },
@@ -136,5 +149,5 @@ export function simulate(query: Query, knobs: Knobs): Answer {
   const asked = JSON.stringify([query.model, query.turns, query.tools, query.format]);
   const seed = hash(`${knobs.seed ?? query.seed ?? 0} ${asked}`);
   const choices = Array.from({ length: query.n }, (_, index) => choiceOf(query, knobs, seed, index));
-  return answerOf(`${seed.toString(36)}${hash(asked).toString(36)}`, query, choices);
+  return answerOf(`${seed.toString(36)}${hash(asked).toString(36)}`, query, choices, knobs.cached);
 }

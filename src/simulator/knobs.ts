@@ -44,6 +44,8 @@ export interface Knobs {
   readonly fault_count?: number;
   /** `Retry-After` of a fault, in seconds. */
   readonly retry_after?: number;
+  /** The fault comes amid the stream, after this many chunks, as an error event. */
+  readonly fault_after?: number;
   /** Closes the connection after this many chunks. */
   readonly cut?: number;
   /** Falls silent after this many chunks. */
@@ -56,6 +58,8 @@ export interface Knobs {
   readonly malformed?: number;
   /** Answers with the last user message. */
   readonly echo?: boolean;
+  /** Tokens of the prompt that are said to have come from a cache. */
+  readonly cached?: number;
   /** Tokens of reasoning before the answer. */
   readonly reasoning?: number;
   /** Varies the answer. */
@@ -122,6 +126,7 @@ const parsers: Readonly<Record<keyof Knobs, Parse>> = {
   tokens: count,
   fault,
   fault_count: count,
+  fault_after: count,
   retry_after: seconds,
   cut: count,
   stall: count,
@@ -129,6 +134,7 @@ const parsers: Readonly<Record<keyof Knobs, Parse>> = {
   no_done: flag,
   malformed: count,
   echo: flag,
+  cached: count,
   reasoning: count,
   seed: integer,
   call: text,
@@ -146,10 +152,20 @@ function knob(name: string, value: unknown, param: string): string | number | bo
   throw new SimulatedError(400, { message: problem, type: 'invalid_request_error', param, code: 'invalid_knob' });
 }
 
-/** A model's name without provider prefix and knobs, lower-case, and the text of the knobs. */
+/** Where the knobs begin: at a colon, but not at one of a name's own, as in `llama3:8b` or `claude-sonnet-4-v1:0`. */
+function knobsColon(model: string): number {
+  for (let colon = model.indexOf(':'); colon >= 0; colon = model.indexOf(':', colon + 1)) {
+    const rest = model.slice(colon + 1);
+    const [first = ''] = rest.split(/[=,]/, 1);
+    if (rest.includes('=') || isKnob(first.trim()) || /(?:^|[./])sim$/i.test(model.slice(0, colon))) return colon;
+  }
+  return -1;
+}
+
+/** A model's name without prefix (`provider/sim`, a maker's `anthropic.sim`) and knobs, lower-case, and the knobs' text. */
 export function splitModel(model: string): { readonly name: string; readonly knobs: string } {
-  const colon = model.indexOf(':');
-  const head = colon < 0 ? model : model.slice(0, colon);
+  const colon = knobsColon(model);
+  const head = (colon < 0 ? model : model.slice(0, colon)).replace(/^.*\.(?=sim$)/i, '');
   return {
     name: head.slice(head.lastIndexOf('/') + 1).toLowerCase(),
     knobs: colon < 0 ? '' : model.slice(colon + 1),

@@ -1,4 +1,5 @@
 import type { Clock } from '../kernel/clock.ts';
+import type { WireData } from './dialect.ts';
 import type { Script, Step } from './script.ts';
 
 /** Where a script is played. */
@@ -12,6 +13,9 @@ export interface Stage {
   /** There never was a connection. */
   refuse(): void;
 }
+
+const bytesOf = (data: WireData): Buffer =>
+  typeof data === 'string' ? Buffer.from(data) : Buffer.from(data.buffer, data.byteOffset, data.byteLength);
 
 /** Steps played in one go before others get their turn. */
 const STEPS_A_TURN = 512;
@@ -88,7 +92,7 @@ export class Playback {
   }
 
   #play(step: Step): void {
-    if ('text' in step) this.#stage.data(Buffer.from(step.text));
+    if ('data' in step) this.#stage.data(bytesOf(step.data));
     else if ('wait' in step) this.#due += step.wait;
     else if ('head' in step) this.#stage.head(step.head, step.headers);
     else {

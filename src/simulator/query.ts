@@ -39,4 +39,23 @@ export interface Query {
   /** How many alternatives per token; undefined without log probabilities. */
   readonly topLogprobs: number | undefined;
   readonly effort: string | undefined;
+  /** Whether reasoning is told; otherwise it only counts. */
+  readonly showReasoning: boolean;
 }
+
+/** A query that asks for nothing beside its turns. */
+export const unasked: Omit<Query, 'model' | 'turns'> = {
+  stream: false,
+  includeUsage: true,
+  maxTokens: undefined,
+  stop: [],
+  n: 1,
+  seed: undefined,
+  tools: [],
+  choice: 'auto',
+  parallel: true,
+  format: 'text',
+  topLogprobs: undefined,
+  effort: undefined,
+  showReasoning: true,
+};

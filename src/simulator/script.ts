@@ -1,5 +1,5 @@
 import type { Answer } from './answer.ts';
-import type { Dialect } from './dialect.ts';
+import type { Dialect, WireData } from './dialect.ts';
 import type { Knobs } from './knobs.ts';
 import type { Query } from './query.ts';
 import { faultError, type SimulatedError } from './simulated-error.ts';
@@ -9,7 +9,7 @@ export type Step =
   /** Milliseconds of silence; Infinity until the client goes away. */
   | { readonly wait: number }
   | { readonly head: number; readonly headers: Readonly<Record<string, string>> }
-  | { readonly text: string }
+  | { readonly data: WireData }
   /** Whole; closed amid the answer (FIN); reset (RST); no connection at all. */
   | { readonly last: 'end' | 'close' | 'reset' | 'refuse' };
 
@@ -33,21 +33,28 @@ export function jsonScript(
   return {
     steps: [
       { head: status, headers: { 'content-type': JSON_TYPE, 'content-length': length, ...headers } },
-      { text: body },
+      { data: body },
       { last: 'end' },
     ],
     course,
   };
 }
 
-export function errorScript(dialect: Dialect, error: SimulatedError, course = `error ${error.status}`): Script {
-  const headers = error.retryAfter === undefined ? {} : { 'retry-after': String(error.retryAfter) };
-  return jsonScript(error.status, dialect.error(error), headers, course);
+/** @param stream whether a stream was asked for */
+export function errorScript(
+  dialect: Dialect,
+  error: SimulatedError,
+  stream: boolean,
+  course = `error ${error.status}`,
+): Script {
+  const { status, headers, body } = dialect.error(error, stream);
+  return jsonScript(status, body, headers, course);
 }
 
 /** The course of a fault knob; undefined where the fault lies in the answer itself. */
-export function faultScript(dialect: Dialect, knobs: Knobs): Script | undefined {
+export function faultScript(dialect: Dialect, knobs: Knobs, stream: boolean): Script | undefined {
   const { fault } = knobs;
+  if (stream && knobs.fault_after !== undefined) return undefined;
   switch (fault) {
     case undefined:
     case 'malformed':
@@ -59,14 +66,14 @@ export function faultScript(dialect: Dialect, knobs: Knobs): Script | undefined 
     case 'silent':
       return { steps: [{ wait: knobs.stall_for ?? Number.POSITIVE_INFINITY }, { last: 'close' }], course: 'silence' };
     default: {
-      const script = errorScript(dialect, faultError(fault, knobs.retry_after), `fault ${fault}`);
+      const script = errorScript(dialect, faultError(fault, knobs.retry_after), stream, `fault ${fault}`);
       return knobs.ttft === undefined ? script : { ...script, steps: [{ wait: knobs.ttft }, ...script.steps] };
     }
   }
 }
 
 const courseOf = (knobs: Knobs): string =>
-  (['cut', 'stall', 'malformed'] as const)
+  (['cut', 'stall', 'malformed', 'fault_after'] as const)
     .filter((name) => knobs[name] !== undefined)
     .map((name) => `${name} ${knobs[name]}`)
     .join(', ') || 'answer';
@@ -82,11 +89,12 @@ function wholeScript(dialect: Dialect, answer: Answer, query: Query, knobs: Knob
   }
   const { steps } = jsonScript(200, dialect.body(answer, query, created), {}, 'answer');
   if (cut === undefined && stall === undefined) return { steps: [...wait, ...steps], course: 'answer' };
-  const [head, text, end] = steps as [Step, { readonly text: string }, Step];
-  const part = Math.floor(text.text.length * 0.6);
+  const body = dialect.body(answer, query, created);
+  const [head, text, end] = steps as [Step, Step, Step];
+  const part = Math.floor(body.length * 0.6);
   // A stall comes right after the head; a cut after 60 % of what the head declared.
   const silence: Step[] = stall === undefined ? [] : [{ wait: stallFor }];
-  const sent: Step[] = stall === undefined ? [{ text: text.text.slice(0, part) }] : [];
+  const sent: Step[] = stall === undefined ? [{ data: body.slice(0, part) }] : [];
   const rest: Step[] = cut === undefined ? [text, end] : [...sent, { last: 'close' }];
   return { steps: [...wait, head, ...silence, ...rest], course: courseOf(knobs) };
 }
@@ -109,10 +117,15 @@ function streamScript(dialect: Dialect, answer: Answer, query: Query, knobs: Kno
   };
   for (const event of dialect.events(answer, query, created, knobs.no_done !== true)) {
     if (event.token && tokens > 0 && pace !== undefined) steps.push(pace);
-    steps.push({ text: event.text });
+    steps.push({ data: event.data });
     if (event.token) tokens++;
-    if (reached('malformed', malformed)) steps.push({ text: dialect.malformed(answer, query, created) });
+    if (reached('malformed', malformed)) steps.push({ data: dialect.malformed(answer, query, created) });
     if (reached('stall', stall)) steps.push({ wait: stallFor });
+    if (reached('fault', knobs.fault_after)) {
+      const fault = typeof knobs.fault === 'number' ? knobs.fault : 500;
+      steps.push({ data: dialect.errorEvent(faultError(fault, knobs.retry_after)) }, { last: 'end' });
+      return { steps, course: courseOf(knobs) };
+    }
     if (reached('cut', cut)) return { steps: [...steps, { last: 'close' }], course: courseOf(knobs) };
   }
   steps.push({ last: 'end' });

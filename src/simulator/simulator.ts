@@ -42,7 +42,14 @@ const MODEL = 'sim';
 const MOST_REMEMBERED = 10_000;
 
 /** Knobs that make an attempt fail, and that `fault_count` turns off in the end. */
-const faulty = ['fault', 'cut', 'stall', 'malformed', 'no_done'] as const satisfies readonly (keyof Knobs)[];
+const faulty = [
+  'fault',
+  'fault_after',
+  'cut',
+  'stall',
+  'malformed',
+  'no_done',
+] as const satisfies readonly (keyof Knobs)[];
 
 /**
  * A model that isn't there: reads requests, answers them with scripts, and leaves playing them to others.
@@ -80,18 +87,18 @@ export class Simulator {
   }
 
   ask(method: string, target: string, body: string): Reply {
-    const path = target.split('?', 1)[0] ?? '';
+    const [path = '', search = ''] = target.split('?', 2);
     for (const dialect of dialects) {
-      if (dialect.serves(method, path)) return this.#chat(dialect, path, body);
+      if (dialect.serves(method, path)) return this.#chat(dialect, path, body, search);
     }
     return silentReply(this.#other(method, path));
   }
 
-  #chat(dialect: Dialect, path: string, body: string): Reply {
+  #chat(dialect: Dialect, path: string, body: string, search: string): Reply {
     let model = '';
     let attempt = 0;
     try {
-      const parsed = dialect.parse(path, body);
+      const parsed = dialect.parse(path, body, search);
       model = parsed.name;
       attempt = (this.#attempts.get(model) ?? 0) + 1;
       if (this.#attempts.size < MOST_REMEMBERED || attempt > 1) this.#attempts.set(model, attempt);
@@ -102,14 +109,14 @@ export class Simulator {
       }
       if (!this.#any && !this.#names.has(model)) throw unknownModel(model);
       const query = parsed.query();
-      const knobs = this.#settled(parsed.knobs, hash(body));
-      const script = faultScript(dialect, knobs);
+      const knobs = this.#settled(parsed.knobs, hash(path + body));
+      const script = faultScript(dialect, knobs, query.stream);
       return script === undefined
         ? this.#answered(dialect, parsed, attempt, query, knobs, simulate(query, knobs))
         : replyOf(script, parsed, attempt, query, 0);
     } catch (error) {
       if (!(error instanceof SimulatedError)) throw error;
-      return { ...silentReply(errorScript(dialect, error)), model, attempt };
+      return { ...silentReply(errorScript(dialect, error, false)), model, attempt };
     }
   }
 
@@ -123,9 +130,9 @@ export class Simulator {
         'messages',
         'invalid_prefill',
       );
-      return replyOf(errorScript(dialect, error, 'invalid_prefill'), parsed, attempt, query, 0);
+      return replyOf(errorScript(dialect, error, query.stream, 'invalid_prefill'), parsed, attempt, query, 0);
     }
-    const script = faultScript(dialect, knobs);
+    const script = faultScript(dialect, knobs, query.stream);
     if (script !== undefined) return replyOf(script, parsed, attempt, query, 0);
     const id = `fb${hash(`${query.model} ${attempt}`).toString(36)}`;
     const answer = answerOf(id, query, [textChoice(failoverPieces(prefill))]);
@@ -170,7 +177,7 @@ export class Simulator {
       param: null,
       code: 'unknown_url',
     });
-    return errorScript(openai, error);
+    return errorScript(openai, error, false);
   }
 
   #models(id: string | undefined): Script {
@@ -183,7 +190,7 @@ export class Simulator {
     if (id === undefined) return jsonScript(200, JSON.stringify({ object: 'list', data: all }), {}, 'models');
     const one = all.find((model) => model.id === decodeURIComponent(id).toLowerCase());
     return one === undefined
-      ? errorScript(openai, unknownModel(id))
+      ? errorScript(openai, unknownModel(id), false)
       : jsonScript(200, JSON.stringify(one), {}, 'model');
   }
 }

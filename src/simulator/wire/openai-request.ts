@@ -1,33 +1,24 @@
 import type { ParsedRequest } from '../dialect.ts';
-import type { JsonSchema } from '../json-schema.ts';
-import { readKnobs, splitModel } from '../knobs.ts';
 import type { Choice, OfferedTool, Query, Turn } from '../query.ts';
 import { badRequest } from '../simulated-error.ts';
-
-type Json = Readonly<Record<string, unknown>>;
-
-const isObject = (value: unknown): value is Json =>
-  value !== null && typeof value === 'object' && !Array.isArray(value);
-const isSchema = (value: unknown): value is JsonSchema => typeof value === 'boolean' || isObject(value);
+import {
+  isObject,
+  isSchema,
+  type Json,
+  limitIn,
+  messagesIn,
+  modelIn,
+  number,
+  parseBody,
+  requestFor,
+  seedIn,
+  stopIn,
+} from './request-body.ts';
 
 const roles = new Set(['system', 'developer', 'user', 'assistant', 'tool', 'function']);
 
-/** A number in bounds, undefined where there is none. */
-function number(body: Json, name: string, least: number, most: number, whole: boolean): number | undefined {
-  const value = body[name];
-  if (value === undefined || value === null) return undefined;
-  if (typeof value !== 'number' || (whole && !Number.isInteger(value))) {
-    throw badRequest(`'${name}' must be ${whole ? 'an integer' : 'a number'}.`, name, 'invalid_type');
-  }
-  if (value < least || value > most) {
-    throw badRequest(`'${name}' must be from ${least} to ${most}, not ${value}.`, name, 'invalid_value');
-  }
-  return value;
-}
-
-function turnOf(message: unknown, at: number): Turn {
+function turnOf(message: Json, at: number): Turn {
   const param = `messages[${at}]`;
-  if (!isObject(message)) throw badRequest(`'${param}' must be an object.`, param, 'invalid_type');
   const { role, content } = message;
   if (typeof role !== 'string' || !roles.has(role)) {
     throw badRequest(`'${param}.role' must be one of ${[...roles].join(', ')}.`, `${param}.role`, 'invalid_value');
@@ -45,16 +36,6 @@ function turnOf(message: unknown, at: number): Turn {
   }
   if ((content === undefined || content === null) && role === 'assistant') return { ...turn, text: '', attachments: 0 };
   throw badRequest(`'${param}.content' must be a string or an array.`, `${param}.content`, 'invalid_type');
-}
-
-function turnsOf(body: Json): Turn[] {
-  const { messages } = body;
-  if (messages === undefined) {
-    throw badRequest("Missing required parameter: 'messages'.", 'messages', 'missing_required_parameter');
-  }
-  if (!Array.isArray(messages)) throw badRequest("'messages' must be an array.", 'messages', 'invalid_type');
-  if (messages.length === 0) throw badRequest("'messages' must not be empty.", 'messages', 'empty_array');
-  return messages.map(turnOf);
 }
 
 function toolOf(tool: unknown, at: number): OfferedTool {
@@ -109,16 +90,8 @@ function formatOf(body: Json): Query['format'] {
   return isSchema(wrapped['schema']) ? wrapped['schema'] : 'json';
 }
 
-function stopOf(body: Json): string[] {
-  const { stop } = body;
-  if (stop === undefined || stop === null) return [];
-  const list = Array.isArray(stop) ? (stop as unknown[]) : [stop];
-  if (list.every((one) => typeof one === 'string') && list.length <= 4) return list;
-  throw badRequest("'stop' must be a string or up to four of them.", 'stop', 'invalid_value');
-}
-
 function queryOf(body: Json, model: string): Query {
-  const turns = turnsOf(body);
+  const turns = messagesIn(body, 'messages').map(turnOf);
   number(body, 'temperature', 0, 2, false);
   number(body, 'top_p', 0, 1, false);
   const offered = Array.isArray(body['tools']) ? body['tools'].map(toolOf) : [];
@@ -131,34 +104,23 @@ function queryOf(body: Json, model: string): Query {
     turns,
     stream: body['stream'] === true,
     includeUsage: isObject(options) && options['include_usage'] === true,
-    maxTokens:
-      number(body, 'max_completion_tokens', 1, Number.MAX_SAFE_INTEGER, true) ??
-      number(body, 'max_tokens', 1, Number.MAX_SAFE_INTEGER, true),
-    stop: stopOf(body),
+    maxTokens: limitIn(body, 'max_completion_tokens') ?? limitIn(body, 'max_tokens'),
+    stop: stopIn(body, 'stop', 4),
     n: number(body, 'n', 1, 128, true) ?? 1,
-    seed: number(body, 'seed', Number.MIN_SAFE_INTEGER, Number.MAX_SAFE_INTEGER, true),
+    seed: seedIn(body),
     tools: allowed === undefined ? offered : offered.filter((tool) => allowed.has(tool.name)),
     choice,
     parallel: body['parallel_tool_calls'] !== false,
     format: formatOf(body),
     topLogprobs: body['logprobs'] === true ? (top ?? 0) : undefined,
     effort: typeof effort === 'string' ? effort : undefined,
+    showReasoning: true,
   };
 }
 
 /** Reads a body of OpenAI's chat completions. Throws a SimulatedError of 400. */
 export function parseRequest(text: string): ParsedRequest {
-  let body: unknown;
-  try {
-    body = JSON.parse(text);
-  } catch {
-    throw badRequest('The body is not JSON.', null, 'invalid_json');
-  }
-  if (!isObject(body)) throw badRequest('The body must be a JSON object.', null, 'invalid_json');
-  const { model } = body;
-  if (typeof model !== 'string' || model === '') {
-    throw badRequest("Missing required parameter: 'model'.", 'model', 'missing_required_parameter');
-  }
-  const { name, knobs } = splitModel(model);
-  return { name, knobs: readKnobs(knobs, body), query: () => queryOf(body, model) };
+  const body = parseBody(text);
+  const model = modelIn(body);
+  return requestFor(model, body, () => queryOf(body, model));
 }

@@ -2,6 +2,7 @@ import type { Answer, SimulatedChoice } from '../answer.ts';
 import type { Dialect, WireEvent } from '../dialect.ts';
 import type { Query } from '../query.ts';
 import { Random } from '../random.ts';
+import { openAiError } from './openai-error.ts';
 import { parseRequest } from './openai-request.ts';
 
 const FINGERPRINT = 'fp_simulator';
@@ -10,7 +11,7 @@ const usageOf = ({ usage }: Answer) => ({
   prompt_tokens: usage.prompt,
   completion_tokens: usage.completion,
   total_tokens: usage.prompt + usage.completion,
-  prompt_tokens_details: { cached_tokens: 0, audio_tokens: 0 },
+  prompt_tokens_details: { cached_tokens: usage.cached, audio_tokens: 0 },
   completion_tokens_details: {
     reasoning_tokens: usage.reasoning,
     audio_tokens: 0,
@@ -105,7 +106,7 @@ function events(answer: Answer, query: Query, created: number, done: boolean): W
   const add = (index: number, delta: object, token: boolean, piece: string | undefined, finish: string | null) => {
     const logprobs = piece === undefined ? null : logprobsOf(query, [piece]);
     const choices = JSON.stringify([{ index, delta, logprobs, finish_reason: finish }]);
-    list.push({ text: `data: ${prefix}${choices}${suffix}`, token });
+    list.push({ data: `data: ${prefix}${choices}${suffix}`, token });
   };
   for (const index of answer.choices.keys()) {
     add(index, { role: 'assistant', content: '', refusal: null }, false, undefined, null);
@@ -120,9 +121,9 @@ function events(answer: Answer, query: Query, created: number, done: boolean): W
   }
   for (const [index, choice] of answer.choices.entries()) add(index, {}, false, undefined, choice.finish);
   if (query.includeUsage) {
-    list.push({ text: `data: ${prefix}[],"usage":${JSON.stringify(usageOf(answer))}}\n\n`, token: false });
+    list.push({ data: `data: ${prefix}[],"usage":${JSON.stringify(usageOf(answer))}}\n\n`, token: false });
   }
-  if (done) list.push({ text: 'data: [DONE]\n\n', token: false });
+  if (done) list.push({ data: 'data: [DONE]\n\n', token: false });
   return list;
 }
 
@@ -140,5 +141,6 @@ export const openai: Dialect = {
   body,
   events,
   malformed: (answer, query, created) => `data: ${prefixOf(answer, query, created)}[{"index":0,"delta":{"content":\n\n`,
-  error: (error) => JSON.stringify({ error: error.body }),
+  error: openAiError,
+  errorEvent: (error) => `data: ${JSON.stringify({ error: error.body })}\n\n`,
 };
