@@ -1,12 +1,10 @@
 import { z } from 'zod';
-import type { ChatInput, HttpFailure, ProviderAdapter, ProviderSettings } from '../../kernel/adapter.ts';
+import type { ChatInput, ProviderAdapter, ProviderSettings } from '../../kernel/adapter.ts';
 import type { ProviderType } from '../../kernel/provider.ts';
-import { tryParseObject, utf8 } from '../shared/json-body.ts';
 import { Notes } from '../shared/notes.ts';
-import { faultOfFailure } from '../shared/provider-fault.ts';
 import { ChunkReader, decodeAnswer } from './answers.ts';
 import { encodeBody } from './encode-request.ts';
-import { readError } from './errors.ts';
+import { failureFault } from './errors.ts';
 import type { CompatibleProvider } from './provider.ts';
 
 const bearer = (apiKey: string) => ({ authorization: `Bearer ${apiKey}` });
@@ -51,16 +49,6 @@ function compatibleAdapter(provider: CompatibleProvider, settings: ProviderSetti
     },
     decode: (body) => decodeAnswer(body, provider.type, quirks),
     decoder: () => new ChunkReader(provider.type, quirks),
-    fault(failure: HttpFailure) {
-      const text = utf8(failure.body);
-      const error = readError(tryParseObject(text) ?? plainMessage(text), failure.status, quirks.errorCodes);
-      return faultOfFailure(failure, error);
-    },
+    fault: (failure) => failureFault(failure, quirks.errorCodes),
   };
-}
-
-/** A body of plain words, as an error object; undefined for HTML and for nothing. */
-function plainMessage(text: string): { message: string } | undefined {
-  const words = text.trim();
-  return words === '' || words.startsWith('<') || words.startsWith('{') ? undefined : { message: words };
 }

@@ -1,6 +1,7 @@
+import type { HttpFailure } from '../../kernel/adapter.ts';
 import type { Blame, Fault } from '../../kernel/fault.ts';
-import { isObject, type JsonObject } from '../shared/json-body.ts';
-import { type ProviderError, providerFault, saysTooLong } from '../shared/provider-fault.ts';
+import { isObject, type JsonObject, tryParseObject, utf8 } from '../shared/json-body.ts';
+import { faultOfFailure, type ProviderError, providerFault, saysTooLong } from '../shared/provider-fault.ts';
 
 /** Error codes and types of OpenAI and of those who speak its dialect. */
 const blames: Readonly<Record<string, Blame>> = {
@@ -78,6 +79,18 @@ export function readError(body: JsonObject | undefined, status: number, more: Co
 
 /** The fault of an error object that came with a success status or amid a stream. */
 export const errorFault = (body: JsonObject, more: Codes): Fault => providerFault(readError(body, 0, more));
+
+/** The fault of an answer that is no success. */
+export function failureFault(failure: HttpFailure, more: Codes): Fault {
+  const text = utf8(failure.body);
+  return faultOfFailure(failure, readError(tryParseObject(text) ?? plainMessage(text), failure.status, more));
+}
+
+/** A body of plain words, as an error object; undefined for HTML and for nothing. */
+function plainMessage(text: string): { message: string } | undefined {
+  const words = text.trim();
+  return words === '' || words.startsWith('<') || words.startsWith('{') ? undefined : { message: words };
+}
 
 function blameOf(
   code: string | undefined,

@@ -1,7 +1,7 @@
 import type { FinishReason } from '../../../gen/es/llmbridge/v1/chat_service_pb.ts';
 import type { ContentPart } from '../../../gen/es/llmbridge/v1/content_pb.ts';
 import { Role } from '../../../gen/es/llmbridge/v1/content_pb.ts';
-import { ToolCallType } from '../../../gen/es/llmbridge/v1/tool_pb.ts';
+import { type ToolCallDelta, ToolCallType } from '../../../gen/es/llmbridge/v1/tool_pb.ts';
 import type { Usage } from '../../../gen/es/llmbridge/v1/usage_pb.ts';
 import type { ChatChunk, Delta } from '../../kernel/messages.ts';
 
@@ -42,6 +42,8 @@ export const nativePart = (provider: string, json: string): Part => ({
 export class BlockChunks {
   id = '';
   model = '';
+  /** Unix seconds. */
+  created = 0;
   serviceTier = '';
   /** Parts that the chunks so far come to when they are collected. */
   #parts = 0;
@@ -91,19 +93,35 @@ export class BlockChunks {
     return this.chunk(delta);
   }
 
-  /** Begins a tool call. `mark` is what tells more of its place than that it is there: a signature, extra fields. */
-  call(id: string, name: string, extra: Extra = {}, mark?: ContentPart): ChatChunk {
+  /** Refusal text. It makes no part: where parts are told, one has to be told for it. */
+  refusal(text: string): ChatChunk {
     const delta = this.#delta();
-    this.#open('call', delta);
-    if (mark) delta.parts.push({ $typeName: 'llmbridge.v1.PartDelta', index: this.#parts - 1, part: mark });
-    this.#pushCall(delta, this.#calls++, id, name, '', extra);
+    delta.refusal = text;
     return this.chunk(delta);
   }
 
-  /** Adds to the arguments of the call begun last. */
-  arguments(text: string): ChatChunk {
+  /** Begins a tool call. `mark` is what tells more of its place than that it is there: a signature, extra fields. */
+  call(id: string, name: string, extra: Extra = {}, mark?: ContentPart): ChatChunk {
+    return this.#call({ id, name, type: ToolCallType.FUNCTION, extra }, mark);
+  }
+
+  /** Begins a call of a tool with free-text input. */
+  customCall(id: string, name: string, extra: Extra = {}): ChatChunk {
+    return this.#call({ id, name, type: ToolCallType.CUSTOM, extra });
+  }
+
+  #call(told: Partial<ToolCallDelta>, mark?: ContentPart): ChatChunk {
     const delta = this.#delta();
-    this.#pushCall(delta, this.#calls - 1, '', '', text, {});
+    this.#open('call', delta);
+    if (mark) delta.parts.push({ $typeName: 'llmbridge.v1.PartDelta', index: this.#parts - 1, part: mark });
+    this.#pushCall(delta, { ...told, index: this.#calls++ });
+    return this.chunk(delta);
+  }
+
+  /** Adds to the arguments of the call begun last, or to what is known beside them. */
+  arguments(text: string, extra: Extra = {}): ChatChunk {
+    const delta = this.#delta();
+    this.#pushCall(delta, { index: this.#calls - 1, arguments: text, extra });
     return this.chunk(delta);
   }
 
@@ -144,7 +162,7 @@ export class BlockChunks {
           ]
         : [],
       model: this.model,
-      created: 0,
+      created: this.created,
       ...(usage && { usage }),
       systemFingerprint: '',
       serviceTier: this.serviceTier,
@@ -164,15 +182,15 @@ export class BlockChunks {
     delta.parts.push({ $typeName: 'llmbridge.v1.PartDelta', index, part });
   }
 
-  #pushCall(delta: Delta, index: number, id: string, name: string, text: string, extra: Extra): void {
+  #pushCall(delta: Delta, told: Partial<ToolCallDelta> & Pick<ToolCallDelta, 'index'>): void {
     delta.toolCalls.push({
       $typeName: 'llmbridge.v1.ToolCallDelta',
-      index,
-      id,
-      type: id === '' ? ToolCallType.UNSPECIFIED : ToolCallType.FUNCTION,
-      name,
-      arguments: text,
-      extra,
+      id: '',
+      type: ToolCallType.UNSPECIFIED,
+      name: '',
+      arguments: '',
+      extra: {},
+      ...told,
     });
   }
 

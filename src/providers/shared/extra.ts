@@ -14,6 +14,7 @@ const refused: ReadonlySet<string> = new Set([
   'modelId',
   'messages',
   'contents',
+  'input',
   'provider',
   'routing',
   'deployment',
