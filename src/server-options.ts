@@ -22,6 +22,7 @@ export function serverOptions({ server, security }: GatewayConfig): ServerOption
     maxConcurrentStreams: server.max_concurrent_streams,
     headersTimeoutMs: server.headers_timeout,
     requestTimeoutMs: server.request_timeout,
+    stalledReaderMs: server.stalled_reader_timeout,
     keepAliveTimeoutMs: server.keepalive_timeout,
     drainTimeoutMs: server.drain_timeout,
     reflection: server.reflection,

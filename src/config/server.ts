@@ -50,6 +50,9 @@ export const server = z.strictObject({
   max_concurrent_streams: z.int().min(1).default(1000).describe('Calls at once on one HTTP/2 connection.'),
   headers_timeout: duration.prefault('10s').describe("How long a connection may take to send a request's headers."),
   request_timeout: duration.prefault('60s').describe('How long a caller may take to send a whole request.'),
+  stalled_reader_timeout: duration
+    .prefault('120s')
+    .describe('How long a caller may leave its answer unread before it is cut off.'),
   keepalive_timeout: duration.prefault('75s').describe('How long an idle connection stays open.'),
   drain_timeout: duration.prefault('25s').describe('How long calls in flight may take to finish after SIGTERM.'),
 });

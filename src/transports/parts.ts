@@ -1,9 +1,11 @@
 import type { Clock } from '../kernel/clock.ts';
+import type { Fault } from '../kernel/fault.ts';
 import type { Gate } from '../kernel/gate.ts';
 import type { Rpc } from '../kernel/method.ts';
 import type { CallObserver } from '../kernel/observer.ts';
 import type { Readiness } from '../kernel/readiness.ts';
 import type { Cidr } from './address.ts';
+import type { RpcStatus } from './status.ts';
 
 /** The metrics page, rendered when it is asked for. */
 export interface MetricsPage {
@@ -21,6 +23,8 @@ export interface ServerParts {
   readonly readiness: Readiness;
   /** Absent where metrics are off: `GET /metrics` is then 404. */
   readonly metrics?: MetricsPage;
+  /** How RPC callers are told of a fault. Default: `statusOf`, with google.rpc's details. */
+  readonly statusOf?: (fault: Fault) => RpcStatus;
 }
 
 /** TLS material, as PEM text. */
@@ -59,14 +63,16 @@ export interface ServerOptions {
   readonly headersTimeoutMs: number;
   /** From the first byte of a request to the last of its body. */
   readonly requestTimeoutMs: number;
-  /** How long a caller may leave its answer unread before it is cut off. Default: 120,000. */
-  readonly stalledReaderMs?: number;
+  /** How long a caller may leave its answer unread before it is cut off. */
+  readonly stalledReaderMs: number;
   /** An idle HTTP/1.1 connection is closed after this; over HTTP/2 the peer is pinged. */
   readonly keepAliveTimeoutMs: number;
   /** How long `drain` lets calls finish. */
   readonly drainTimeoutMs: number;
   /** Serve grpc.reflection. */
   readonly reflection: boolean;
+  /** Serve the usual kinds of calls by code of this project's own; connect-es serves the rest, or all. Default: true. */
+  readonly lanes?: boolean;
   readonly trustedProxies: readonly Cidr[];
   readonly cors: CorsOptions;
   /** Share the port with other processes of this machine. */
@@ -82,6 +88,7 @@ export const defaultServerOptions = {
   maxConcurrentStreams: 256,
   headersTimeoutMs: 10_000,
   requestTimeoutMs: 60_000,
+  stalledReaderMs: 120_000,
   keepAliveTimeoutMs: 75_000,
   drainTimeoutMs: 25_000,
   reflection: true,

@@ -9,13 +9,14 @@ import type { Calls } from '../calls.ts';
 import type { RequestHandler, ServerRequest, ServerResponse } from '../listener.ts';
 import { openingOf } from '../opening.ts';
 import type { ServerOptions, ServerParts } from '../parts.ts';
+import { finished, reset } from '../response.ts';
 import { connectTimeout, grpcTimeout } from '../timeout.ts';
 import { completeError, connectErrorOf, faultOf } from './errors.ts';
 import { createExchange, type Exchange, exchangeOf, universalRequest } from './exchange.ts';
 import { isGrpcWebText } from './grpc-web-text.ts';
 import { jsonOptions } from './json.ts';
 import { StreamReply, UnaryReply } from './replies.ts';
-import { finished, reset, respond } from './respond.ts';
+import { respond } from './respond.ts';
 import { refusesUnknown, refuseUnknown } from './unknown.ts';
 
 /** Services with handlers of Connect's own kind, beside the methods of the contract. */
@@ -42,7 +43,7 @@ export interface ConnectLane {
 
 export function createConnectLane(init: ConnectLaneInit): ConnectLane {
   const { calls, options, parts } = init;
-  const stallMs = options.stalledReaderMs ?? 120_000;
+  const stallMs = options.stalledReaderMs;
   const own = new Set(init.rpcs.map(({ desc }) => pathOf(desc)));
   const router = createConnectRouter({
     acceptCompression: [compressionGzip, compressionBrotli],

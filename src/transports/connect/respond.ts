@@ -1,14 +1,9 @@
 import type { OutgoingHttpHeaders } from 'node:http';
-import { constants } from 'node:http2';
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
-import { Fault } from '../../kernel/fault.ts';
 import { discard } from '../body.ts';
-import type { ServerResponse } from '../listener.ts';
+import { finished, whenDrained } from '../response.ts';
 import type { Exchange } from './exchange.ts';
 import { encodeBase64, grpcWebTextType } from './grpc-web-text.ts';
-
-/** How long a reply to a cancelled call may wait for a reader that does not read. */
-const lingerMs = 1_000;
 
 /**
  * Writes Connect's response as it comes, at the pace at which the caller reads. The head goes out with the first
@@ -24,7 +19,9 @@ export async function respond(exchange: Exchange, reply: UniversalServerResponse
     response.writeHead(reply.status, head(exchange, reply));
     while (chunk !== undefined && chunk.done !== true) {
       if (response.destroyed) return;
-      if (!response.write(text ? encodeBase64(chunk.value) : chunk.value)) await drained(exchange, stallMs);
+      if (!response.write(text ? encodeBase64(chunk.value) : chunk.value)) {
+        await new Promise<void>((resolve) => whenDrained(response, exchange.call, stallMs, resolve));
+      }
       chunk = await chunks?.next();
     }
     if (response.destroyed) return;
@@ -35,9 +32,6 @@ export async function respond(exchange: Exchange, reply: UniversalServerResponse
     chunks?.return?.().catch(() => {});
   }
 }
-
-/** What emits `finish` and `close` of a reply reliably: over HTTP/2 the stream, not the response object. */
-export const finished = (response: ServerResponse) => response.stream ?? response;
 
 function head(exchange: Exchange, reply: UniversalServerResponse): OutgoingHttpHeaders {
   const headers: OutgoingHttpHeaders = {
@@ -54,35 +48,4 @@ function nodeHeaders(web: Headers): OutgoingHttpHeaders {
     headers[name] = name === 'set-cookie' ? web.getSetCookie() : value;
   });
   return headers;
-}
-
-/** Waits for the caller to read on, but not for ever. */
-function drained({ response, call }: Exchange, stallMs: number): Promise<void> {
-  return new Promise((resolve) => {
-    const emitter = finished(response);
-    const giveUp = (): void => {
-      call.cancellation.cancel(new Fault('CANCELLED', 'the caller does not read its answer'));
-      reset(response);
-    };
-    let timer = setTimeout(giveUp, stallMs);
-    const settle = (): void => {
-      clearTimeout(timer);
-      forget();
-      emitter.off('close', settle);
-      response.off('drain', settle);
-      resolve();
-    };
-    const forget = call.cancellation.onCancel(() => {
-      clearTimeout(timer);
-      timer = setTimeout(giveUp, lingerMs);
-    });
-    emitter.once('close', settle);
-    response.once('drain', settle);
-  });
-}
-
-/** Cuts a reply short so that the caller sees it was cut. */
-export function reset(response: ServerResponse): void {
-  if (response.stream === undefined) response.destroy();
-  else response.stream.close(constants.NGHTTP2_CANCEL);
 }

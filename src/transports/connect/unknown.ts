@@ -2,8 +2,8 @@ import type { Call } from '../../kernel/call.ts';
 import type { Fault } from '../../kernel/fault.ts';
 import { discard } from '../body.ts';
 import type { ServerRequest, ServerResponse } from '../listener.ts';
+import { finished } from '../response.ts';
 import { statusOf } from '../status.ts';
-import { finished } from './respond.ts';
 
 const rpcTypes = /^application\/(?:grpc|connect\+|proto(?:;|$))/;
 

@@ -55,7 +55,9 @@ export function readBody(request: ServerRequest, limits: BodyLimits, clock: Cloc
       chunks.push(chunk);
     }
   };
-  const cut = (): void => finish(gone(), nothing);
+  const cut = (): void => {
+    if (!over) finish(gone(), nothing);
+  };
   const disarm = clock.after(limits.requestTimeoutMs, () => {
     finish(new Fault('CALLER_TIMEOUT', `the body did not come within ${limits.requestTimeoutMs} ms`), nothing);
   });

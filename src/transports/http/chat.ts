@@ -27,7 +27,7 @@ export class WholeReply<O> implements Reply<O> {
 export const methodPath = ({ desc }: Rpc): string => `/${desc.parent.typeName}/${desc.name}`;
 
 /** Answers a chat request with a whole completion, or a stream of chunks where the body asks for one. */
-export function serveChat(exchange: Exchange, route: Route, body: Buffer): Promise<void> {
+export function serveChat(exchange: Exchange, route: Route, body: Buffer, stallMs: number): Promise<void> {
   const decoded = decodeRequest(body);
   const { call } = exchange;
   if (decoded.plain !== undefined) call.source = { dialect: 'openai', json: decoded.plain };
@@ -35,7 +35,7 @@ export function serveChat(exchange: Exchange, route: Route, body: Buffer): Promi
   if (route.stream === undefined) throw new Fault('ROUTE_NOT_FOUND', 'this method has no streamed form');
   call.streaming = true;
   call.method = methodPath(route.stream);
-  return serveStream(exchange, route.stream, decoded);
+  return serveStream(exchange, route.stream, decoded, stallMs);
 }
 
 async function serveWhole(exchange: Exchange, { handle }: Rpc, decoded: DecodedRequest): Promise<void> {
@@ -49,12 +49,18 @@ async function serveWhole(exchange: Exchange, { handle }: Rpc, decoded: DecodedR
   exchange.answer(200, encodeResponse(reply.value, decoded.legacyFunctions));
 }
 
-async function serveStream(exchange: Exchange, { handle }: Rpc, decoded: DecodedRequest): Promise<void> {
+async function serveStream(
+  exchange: Exchange,
+  { handle }: Rpc,
+  decoded: DecodedRequest,
+  stallMs: number,
+): Promise<void> {
   const { call, response } = exchange;
-  const reply = new SseReply(call, response, {
+  const options = {
     includeUsage: decoded.request.streamOptions?.includeUsage === true,
     legacyFunctions: decoded.legacyFunctions,
-  });
+  };
+  const reply = new SseReply(call, response, options, stallMs);
   try {
     await (handle as unknown as Method<DecodedRequest['request'], StreamChatCompletionResponse>)(
       call,

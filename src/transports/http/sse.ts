@@ -3,6 +3,7 @@ import type { Call } from '../../kernel/call.ts';
 import type { Fault } from '../../kernel/fault.ts';
 import type { Reply } from '../../kernel/method.ts';
 import type { ServerResponse } from '../listener.ts';
+import { whenDrained } from '../response.ts';
 import { errorJson } from './errors.ts';
 import { replyDefaults } from './json-reply.ts';
 import { type ChunkOptions, ChunkWriter } from './openai/chunk.ts';
@@ -22,10 +23,13 @@ export class SseReply implements Reply<StreamChatCompletionResponse> {
   readonly #call: Call;
   readonly #response: ServerResponse;
   readonly #writer: ChunkWriter;
+  readonly #stallMs: number;
 
-  constructor(call: Call, response: ServerResponse, options: ChunkOptions) {
+  /** A caller that does not read for `stallMs` is cut off. */
+  constructor(call: Call, response: ServerResponse, options: ChunkOptions, stallMs: number) {
     this.#call = call;
     this.#response = response;
+    this.#stallMs = stallMs;
     this.#writer = new ChunkWriter(options);
   }
 
@@ -41,8 +45,7 @@ export class SseReply implements Reply<StreamChatCompletionResponse> {
   }
 
   onDrain(resume: () => void): void {
-    // A caller that went away takes nothing more in; the call's cancellation ends what waits here.
-    if (this.#response.writableNeedDrain) this.#response.once('drain', resume);
+    if (this.#response.writableNeedDrain) whenDrained(this.#response, this.#call, this.#stallMs, resume);
     else resume();
   }
 

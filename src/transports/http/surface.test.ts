@@ -54,6 +54,7 @@ interface Gateway {
   metrics?: MetricsPage;
   maxRequestBytes?: number;
   requestTimeoutMs?: number;
+  stalledReaderMs?: number;
 }
 
 const stops: (() => void)[] = [];
@@ -123,7 +124,11 @@ async function serve(gateway: Gateway = {}) {
       clock: systemClock,
       ...(gateway.metrics && { metrics: gateway.metrics }),
     },
-    { maxRequestBytes: gateway.maxRequestBytes ?? 100_000, requestTimeoutMs: gateway.requestTimeoutMs ?? 10_000 },
+    {
+      maxRequestBytes: gateway.maxRequestBytes ?? 100_000,
+      requestTimeoutMs: gateway.requestTimeoutMs ?? 10_000,
+      stalledReaderMs: gateway.stalledReaderMs ?? 10_000,
+    },
     calls,
   );
   const h1 = http.createServer(handler as http.RequestListener).listen(0, '127.0.0.1');
@@ -320,6 +325,35 @@ describe('a streamed answer', () => {
     expect(await drained.promise).toBe(true);
     const text = (await reply.toArray()).join('');
     expect(text.endsWith('data: [DONE]\n\n')).toBe(true);
+  });
+
+  test('cuts off a caller that does not read its stream', async () => {
+    const { port, ended, whenEnded } = await serve({
+      stalledReaderMs: 50,
+      stream: (call, _request, reply) =>
+        new Promise((_resolve, reject) => {
+          call.cancellation.onCancel(reject);
+          const push = (): void => {
+            while (call.cancellation.fault === undefined && reply.message(piece('x'.repeat(100_000))));
+            if (call.cancellation.fault === undefined) reply.onDrain(push);
+          };
+          push();
+        }),
+    });
+    const request = http.request({
+      port,
+      host: '127.0.0.1',
+      path: '/v1/chat/completions',
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+    });
+    request.on('error', () => {});
+    request.end(JSON.stringify(askStream));
+    const [reply] = (await once(request, 'response')) as [http.IncomingMessage];
+    reply.on('error', () => {}).pause();
+    await whenEnded();
+    expect(ended[0]?.fault).toMatchObject({ reason: 'CANCELLED', message: 'the caller does not read its answer' });
+    request.destroy();
   });
 
   test.each(['chat', 'stream'] as const)('a caller that goes away cancels its %s call', async (kind) => {

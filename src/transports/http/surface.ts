@@ -14,7 +14,7 @@ import { requestOf } from './query.ts';
 import { createRoutes, type Route } from './routes.ts';
 
 type SurfaceParts = Pick<ServerParts, 'rpcs' | 'gate' | 'clock' | 'metrics'>;
-type SurfaceOptions = Pick<ServerOptions, 'maxRequestBytes' | 'requestTimeoutMs'>;
+type SurfaceOptions = Pick<ServerOptions, 'maxRequestBytes' | 'requestTimeoutMs' | 'stalledReaderMs'>;
 
 /**
  * The HTTP/JSON surface: every route of the contract's `google.api.http` options, in OpenAI's shapes, and
@@ -65,7 +65,7 @@ export function createHttpSurface(parts: SurfaceParts, options: SurfaceOptions, 
   function withBody(exchange: Exchange, route: Route): void {
     readBody(exchange.request, options, clock, (fault, bytes) => {
       if (fault !== undefined) exchange.fail(fault);
-      else attempt(exchange, () => settle(exchange, serveChat(exchange, route, bytes)));
+      else attempt(exchange, () => settle(exchange, serveChat(exchange, route, bytes, options.stalledReaderMs)));
     });
   }
 
