@@ -8,6 +8,7 @@ import { createChat } from './chat/chat.ts';
 import type { GatewayConfig } from './config/gateway-config.ts';
 import { credentialSources } from './credential-sources.ts';
 import { createGate } from './interceptors/authenticate.ts';
+import { FailedAttempts } from './interceptors/failed-attempts.ts';
 import { type Clock, systemClock } from './kernel/clock.ts';
 import type { Rpc } from './kernel/method.ts';
 import type { Provider, Route, Target } from './kernel/provider.ts';
@@ -18,6 +19,7 @@ import { serverOptions } from './server-options.ts';
 import { createHealthRpc, providerProbe } from './services/health.ts';
 import { createModelRpcs } from './services/models.ts';
 import { createCallMetrics } from './telemetry/call-metrics.ts';
+import { createGateMetrics } from './telemetry/gate-metrics.ts';
 import { createGatewayEvents, type GatewayEvents } from './telemetry/gateway-events.ts';
 import { createLabels } from './telemetry/labels.ts';
 import { createLogger } from './telemetry/logger.ts';
@@ -99,6 +101,13 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
         allowedHosts: security.allowed_hosts,
         corsOrigins: server.cors.origins,
         sources: credentialSources(security, clock, events),
+        attempts: new FailedAttempts({
+          free: security.failed_attempts.free,
+          intervalMs: security.failed_attempts.interval,
+          maxWaitMs: security.failed_attempts.max_wait,
+          clock,
+          events: createGateMetrics(metrics.registry),
+        }),
       }),
       observer: createObserver({ logger, metrics: createCallMetrics(metrics, labels), clock }),
       clock,

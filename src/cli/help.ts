@@ -7,6 +7,7 @@ const overview = `llm-bridge: a gRPC-first gateway to language models
   llm-bridge call [options] PROMPT       chat from the terminal, over gRPC
   llm-bridge health [options]            ask a gateway whether it is ready
   llm-bridge simulate [options]          serve simulated models in a provider's own dialect
+  llm-bridge keygen [options]            make an API key for a caller, or a secret for sealing
   llm-bridge version                     print the version
   llm-bridge help [VERB]                 print this, or a verb's options
 

@@ -81,6 +81,18 @@ const sealing = z.strictObject({
   keys: z.array(sealingKey).default([]).describe('The key ring.'),
 });
 
+const failedAttempts = z.strictObject({
+  free: z
+    .int()
+    .min(1)
+    .default(20)
+    .describe(
+      'Wrong credentials that an address (IPv6: a /64) may send before it is slowed; one is forgiven a second.',
+    ),
+  interval: duration.prefault('10ms').describe('Time between two credentials that are judged of a slowed address.'),
+  max_wait: duration.prefault('10s').describe('How long one may wait for its turn; those beyond get 429, unjudged.'),
+});
+
 /** Who may call. */
 export const security = z.strictObject({
   anonymous: z
@@ -95,5 +107,6 @@ export const security = z.strictObject({
   api_keys: z.array(apiKey).default([]).describe('API keys of callers.'),
   jwt: jwt.prefault({}).describe('JSON Web Tokens of callers.'),
   mtls: mtls.prefault({}).describe('Client certificates.'),
+  failed_attempts: failedAttempts.prefault({}).describe('What becomes of those who guess.'),
   sealing: sealing.prefault({}).describe('Sealed requests and replies.'),
 });

@@ -1,8 +1,10 @@
 import { describe, expect, test } from 'vitest';
 import type { Headers, Principal } from '../kernel/call.ts';
+import { systemClock } from '../kernel/clock.ts';
 import { Fault, type FaultReason } from '../kernel/fault.ts';
 import { createGate, type GateOptions } from './authenticate.ts';
 import type { CredentialSource } from './credential.ts';
+import { failedAttempts } from './testing/failed-attempts.ts';
 import { openedCall } from './testing/opened-call.ts';
 
 const chat = '/llmbridge.v1.ChatService/ChatCompletion';
@@ -25,7 +27,15 @@ const slow: CredentialSource = {
 };
 
 const gate = (options: Partial<GateOptions>) =>
-  createGate({ anonymous: 'auto', host: '127.0.0.1', sources: [], allowedHosts: [], corsOrigins: [], ...options });
+  createGate({
+    anonymous: 'auto',
+    host: '127.0.0.1',
+    sources: [],
+    attempts: failedAttempts(systemClock),
+    allowedHosts: [],
+    corsOrigins: [],
+    ...options,
+  });
 
 const open = (headers: Headers = {}, method = chat) => openedCall({ method, headers });
 

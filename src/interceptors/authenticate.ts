@@ -1,6 +1,8 @@
 import { anonymous as anonymousPrincipal, type Call } from '../kernel/call.ts';
+import { Fault } from '../kernel/fault.ts';
 import type { Gate } from '../kernel/gate.ts';
 import { type CredentialSource, presentedCredential } from './credential.ts';
+import type { FailedAttempts } from './failed-attempts.ts';
 import { isLoopback } from './loopback.ts';
 import { createOriginCheck, type OriginCheckOptions } from './origin-check.ts';
 import { invalidCredential, missingCredential, noSource } from './refusals.ts';
@@ -12,6 +14,7 @@ export interface GateOptions extends OriginCheckOptions {
   readonly host: string;
   /** Asked in this order; none: presented credentials are ignored. */
   readonly sources: readonly CredentialSource[];
+  readonly attempts: FailedAttempts;
 }
 
 /** Orchestrators and load balancers ask these, and have no credential. */
@@ -22,7 +25,7 @@ const isHealth = (method: string) =>
 const isReflection = (method: string) => method.startsWith('/grpc.reflection.');
 
 /** Makes the gate that stands before every method, as the configuration of `security` and `server.host` has it. */
-export function createGate({ anonymous, host, sources, ...origins }: GateOptions): Gate {
+export function createGate({ anonymous, host, sources, attempts, ...origins }: GateOptions): Gate {
   const local = isLoopback(host);
   const open = anonymous === 'auto' ? local : anonymous;
   const checkOrigin = local && open ? createOriginCheck(origins) : () => {};
@@ -54,12 +57,36 @@ export function createGate({ anonymous, host, sources, ...origins }: GateOptions
     admitAnonymous(call, presented);
   };
 
+  const noted = (call: Call, thrown: unknown): unknown => {
+    if (thrown instanceof Fault && thrown.reason === 'CREDENTIAL_INVALID') attempts.failed(call);
+    return thrown;
+  };
+
+  /** Judges a credential, and remembers what came of it. */
+  const judge = (call: Call, presented: string): void | Promise<void> => {
+    let verdict: void | Promise<void>;
+    try {
+      verdict = identify(call, presented);
+    } catch (thrown) {
+      throw noted(call, thrown);
+    }
+    if (verdict === undefined) return attempts.succeeded(call, presented);
+    return verdict.then(
+      () => attempts.succeeded(call, presented),
+      (thrown: unknown) => Promise.reject(noted(call, thrown)),
+    );
+  };
+
   return {
     authenticate(call) {
       call.principal = anonymousPrincipal;
       if (isHealth(call.method)) return checkOrigin(call);
       if (sources.length === 0) return admitAnonymous(call, undefined);
-      return identify(call, presentedCredential(call));
+      const presented = presentedCredential(call);
+      // Nobody guesses with nothing, nor with a certificate that an authority signed.
+      if (presented === undefined) return identify(call, presented);
+      const turn = attempts.turn(call, presented);
+      return turn === undefined ? judge(call, presented) : turn.then(() => judge(call, presented));
     },
   };
 }

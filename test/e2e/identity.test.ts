@@ -347,6 +347,35 @@ security: { ${security} }
   });
 });
 
+test('who guesses is slowed, then refused, and counted; the good are not', async () => {
+  const gateway = await startGateway(`
+providers: { sim: { type: simulator, models: [sim] } }
+models: [{ name: fast, targets: [{ provider: sim, model: sim }] }]
+security:
+  api_keys:${apiKeys}
+  failed_attempts: { free: 2, interval: 1s, max_wait: 1500ms }
+`);
+  try {
+    const alice = { 'x-api-key': keys.alice };
+    expect((await json(gateway.port, { 'x-api-key': 'guess' })).code).toBe(401);
+    expect(await json(gateway.port, alice)).toEqual(ok);
+    const guesses = Array.from({ length: 30 }, (_, i) => json(gateway.port, { 'x-api-key': `guess${i}` }));
+    expect(await json(gateway.port, alice)).toEqual(ok);
+    const codes = (await Promise.all(guesses)).map(({ code }) => code);
+    const count = (code: number) => codes.filter((each) => each === code).length;
+    expect(count(401) + count(429)).toBe(30);
+    expect(count(429)).toBeGreaterThan(20);
+    const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
+    const metric = (name: string) =>
+      Number(new RegExp(`^llmbridge_credentials_${name}_total (\\d+)$`, 'm').exec(metrics)?.[1]);
+    expect(metric('failed')).toBe(1 + count(401));
+    expect(metric('refused')).toBe(count(429));
+    expect(metric('slowed')).toBeGreaterThan(0);
+  } finally {
+    await gateway.stop();
+  }
+});
+
 test.each([
   ['mtls: { user_from: spiffe }', 'security.mtls.user_from'],
   ['jwt: { issuer: https://issuer.example }', 'security.jwt.issuer'],
