@@ -14,6 +14,8 @@ const models = [
   'us.amazon.nova-2-lite-v1:0',
   'meta.llama3-3-70b-instruct-v1:0',
   'gpt-5',
+  'gemini-2.5-pro',
+  'gemini-3-flash-preview',
 ];
 
 const hi = { role: Role.USER, content: 'hi' };
