@@ -13,6 +13,8 @@ import type { Query } from './query.ts';
 import { hash } from './random.ts';
 import { answerScript, errorScript, faultScript, jsonScript, type Script } from './script.ts';
 import { badRequest, SimulatedError } from './simulated-error.ts';
+import { anthropic } from './wire/anthropic.ts';
+import { bedrock } from './wire/bedrock.ts';
 import { openai } from './wire/openai.ts';
 
 export interface SimulatorOptions {
@@ -37,7 +39,7 @@ export interface Reply {
   readonly completionTokens: number;
 }
 
-const dialects: readonly Dialect[] = [openai];
+const dialects: readonly Dialect[] = [openai, anthropic, bedrock];
 const MODEL = 'sim';
 const MOST_REMEMBERED = 10_000;
 
