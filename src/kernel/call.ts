@@ -86,6 +86,9 @@ export class Call {
   /** Reply headers, or leading metadata; to be set before the first message. */
   readonly replyHeaders: Record<string, string> = {};
 
+  /** Trailing metadata for the protocols that have it; to be set before the method is done. */
+  replyTrailers: Record<string, string> | undefined;
+
   /** What the caller asked for, for log and metrics. */
   requestedModel = '';
   report: GatewayReport | undefined;

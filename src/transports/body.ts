@@ -1,4 +1,5 @@
 import { constants, type Http2ServerRequest } from 'node:http2';
+import type { Readable } from 'node:stream';
 import { Fault } from '../kernel/fault.ts';
 import type { ServerRequest } from './listener.ts';
 
@@ -87,22 +88,29 @@ const discardMs = 1_000;
  * write, comes to read the answer. Bounded: a peer that goes on is cut off.
  */
 export function discard(request: ServerRequest): void {
-  if (request.readableEnded || request.destroyed) return;
-  let bytes = 0;
-  const cut = (): void => {
-    clearTimeout(timer);
+  discardRest(request, () => {
     if ('stream' in request) closeStream(request);
     else request.destroy();
-  };
-  const timer = setTimeout(cut, discardMs);
-  timer.unref();
-  request.on('data', (chunk: Uint8Array) => {
-    bytes += chunk.length;
-    if (bytes > discardedBytes) cut();
   });
-  request.once('end', () => clearTimeout(timer));
-  request.once('close', () => clearTimeout(timer));
-  request.resume();
+}
+
+/** The same for any source; `cut` is how it is cut off. */
+export function discardRest(source: Readable, cut: () => void): void {
+  if (source.readableEnded || source.destroyed) return;
+  let bytes = 0;
+  const giveUp = (): void => {
+    clearTimeout(timer);
+    cut();
+  };
+  const timer = setTimeout(giveUp, discardMs);
+  timer.unref();
+  source.on('data', (chunk: Uint8Array) => {
+    bytes += chunk.length;
+    if (bytes > discardedBytes) giveUp();
+  });
+  source.once('end', () => clearTimeout(timer));
+  source.once('close', () => clearTimeout(timer));
+  source.resume();
 }
 
 // NO_ERROR after a whole answer asks the peer to stop sending (RFC 9113, section 8.1).

@@ -2,13 +2,15 @@ import { Health } from '../../gen/es/health/v1/health_pb.ts';
 import { HealthService } from '../../gen/es/llmbridge/v1/health_service_pb.ts';
 import { Fault } from '../kernel/fault.ts';
 import { createCalls } from './calls.ts';
-import { createConnectLane, type Mount, pathOf } from './connect/lane.ts';
+import { createConnectLane, type Mount } from './connect/lane.ts';
 import { reflectionMount, reflectionPaths } from './connect/reflection.ts';
 import { createCors } from './cors.ts';
+import { createGrpcLane } from './grpc/lane.ts';
 import { createHealth } from './health.ts';
 import { createHttpSurface } from './http/surface.ts';
 import { createListener, type RequestHandler } from './listener.ts';
 import type { ServerOptions, ServerParts } from './parts.ts';
+import { pathOf } from './paths.ts';
 
 /** A gateway on its port. */
 export interface Server {
@@ -37,9 +39,10 @@ export async function createServer(
   const calls = createCalls({ observer: parts.observer, clock: parts.clock, trustedProxies: options.trustedProxies });
   const rpcs = [...parts.rpcs, ...createHealth(parts.readiness)];
   const services = new Set(rpcs.map(({ desc }) => desc.parent));
+  const open = new Set([...Health.methods, ...HealthService.methods].map(pathOf));
   const lane = createConnectLane({
     rpcs,
-    open: new Set([...Health.methods, ...HealthService.methods].map(pathOf)),
+    open,
     mounts: options.reflection ? [reflectionMount(services), ...mounts] : mounts,
     parts,
     options,
@@ -59,7 +62,8 @@ export async function createServer(
       res.end();
     }
   };
-  const listener = await createListener(options, { request });
+  const grpc = createGrpcLane({ rpcs, open, parts, options, calls });
+  const listener = await createListener(options, { request, ...(options.lanes !== false && { stream: grpc }) });
 
   const farewell = (done: Promise<void>, ms: number): Promise<void> =>
     new Promise((resolve) => {

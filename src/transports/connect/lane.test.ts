@@ -24,7 +24,7 @@ afterEach(async () => {
   for (const close of closing.splice(0).reverse()) await close();
 });
 
-async function open(
+async function openWith(
   methods: { unary?: Unary; stream?: Stream } = {},
   options: Partial<ServerOptions> = {},
   parts: Partial<ServerParts> = {},
@@ -42,8 +42,9 @@ function connect({ url }: Port): http2.ClientHttp2Session {
 }
 
 type Make = (baseUrl: string) => Transport;
+const grpc: Make = (baseUrl) => createGrpcTransport({ baseUrl });
 const transports: Record<string, Make> = {
-  gRPC: (baseUrl) => createGrpcTransport({ baseUrl }),
+  gRPC: grpc,
   'gRPC-web over HTTP/1.1': (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: '1.1' }),
   'gRPC-web over HTTP/2': (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: '2' }),
   'Connect over HTTP/1.1': (baseUrl) => createConnectTransport({ baseUrl, httpVersion: '1.1' }),
@@ -62,7 +63,16 @@ const rejection = (promise: Promise<unknown>): Promise<ConnectError> =>
     (thrown: unknown) => ConnectError.from(thrown),
   );
 
-describe.each(Object.entries(transports))('%s', (_name, make) => {
+const viaConnect: [string, Make, Partial<ServerOptions>] = ['gRPC without its lane', grpc, { lanes: false }];
+const everyWay = Object.entries(transports).map(([name, make]): typeof viaConnect => [name, make, {}]);
+
+describe.each([...everyWay, viaConnect])('%s', (_name, make, options) => {
+  const open = (
+    methods: { unary?: Unary; stream?: Stream } = {},
+    more: Partial<ServerOptions> = {},
+    parts: Partial<ServerParts> = {},
+  ): Promise<Port> => openWith(methods, { ...options, ...more }, parts);
+
   it('answers a unary call', async () => {
     const port = await open();
     const { id } = await clientOf(make, port).chatCompletion({ model: 'm' });
@@ -251,7 +261,13 @@ describe.each(Object.entries(transports))('%s', (_name, make) => {
   });
 });
 
-describe('a body that is not read', () => {
+describe.each([true, false])('a body that is not read (lanes %s)', (lanes) => {
+  const open = (
+    methods: { unary?: Unary; stream?: Stream },
+    more: Partial<ServerOptions>,
+    parts: Partial<ServerParts> = {},
+  ): Promise<Port> => openWith(methods, { lanes, ...more }, parts);
+
   const refuse = { gate: { authenticate: () => Promise.reject(new Fault('CREDENTIAL_MISSING', 'no credential')) } };
   const large = envelope(Buffer.alloc(3_000_000));
 
@@ -300,7 +316,7 @@ describe('a body that is not read', () => {
     const stream = connect(port).request({ ':method': 'POST', ':path': unaryPath, 'content-type': 'application/grpc' });
     stream.on('error', () => {});
     stream.write(Buffer.from([0, 0]));
-    const [trailers] = (await once(stream.resume(), 'trailers')) as [http2.IncomingHttpHeaders];
+    const [trailers] = (await once(stream.resume(), lanes ? 'response' : 'trailers')) as [http2.IncomingHttpHeaders];
     expect(trailers['grpc-status']).toBe('4');
     await port.whenEnded(1);
     expect(port.ended[0]?.fault?.reason).toBe('CALLER_TIMEOUT');
@@ -309,7 +325,7 @@ describe('a body that is not read', () => {
 
 describe('unknown methods', () => {
   it('are answered to gRPC with trailers only', async () => {
-    const port = await open();
+    const port = await openWith();
     const reply = await requestH2(
       connect(port),
       { ':path': '/llmbridge.v1.ChatService/Nope', 'content-type': 'application/grpc+proto' },
@@ -322,7 +338,7 @@ describe('unknown methods', () => {
   });
 
   it.each(Object.entries(transports))('are unimplemented to %s', async (_name, make) => {
-    const port = await open();
+    const port = await openWith();
     const { chatCompletion } = ChatService.method;
     const absent = { ...chatCompletion, name: 'Absent' } as typeof chatCompletion;
     const error = await rejection(make(port.url).unary(absent, undefined, undefined, undefined, {}));
@@ -330,7 +346,7 @@ describe('unknown methods', () => {
   });
 
   it('do not hide an unknown page', async () => {
-    const port = await open();
+    const port = await openWith();
     const reply = await requestH2(connect(port), { ':method': 'GET', ':path': '/nowhere.html' });
     expect(reply.headers[':status']).toBe(404);
   });
@@ -346,7 +362,7 @@ describe('gRPC-web in base64', () => {
     ['whole', (text: string) => text],
     ['in lines', (text: string) => text.replace(/.{5}/g, '$&\r\n')],
   ])('is read and written (%s)', async (_name, shape) => {
-    const port = await open();
+    const port = await openWith();
     const reply = await requestH2(connect(port), headers, shape(request.toString('base64')));
     expect(reply.headers['content-type']).toBe('application/grpc-web-text+proto');
     const parts = reply.body.toString().match(/[^=]+=*/g) ?? [];
@@ -357,7 +373,7 @@ describe('gRPC-web in base64', () => {
   });
 
   it.each(['!!!!', 'AAA', 'AA=A'])('that is none is a typed error: %s', async (body) => {
-    const port = await open();
+    const port = await openWith();
     const reply = await requestH2(connect(port), headers, body);
     const parts = reply.body.toString().match(/[^=]+=*/g) ?? [];
     expect(Buffer.concat(parts.map((part) => Buffer.from(part, 'base64'))).toString()).toContain('grpc-status: 3');
@@ -370,7 +386,7 @@ describe('requests that no protocol takes', () => {
     ['POST', 'text/plain', 415],
     ['POST', undefined, 415],
   ])('%s with %s is %i', async (method, type, status) => {
-    const port = await open();
+    const port = await openWith();
     const reply = await requestH2(
       connect(port),
       { ':method': method, ':path': unaryPath, ...(type === undefined ? {} : { 'content-type': type }) },
@@ -383,7 +399,7 @@ describe('requests that no protocol takes', () => {
   });
 
   it('gRPC over HTTP/1.1 is 505', async () => {
-    const port = await open();
+    const port = await openWith();
     const headers = { 'content-type': 'application/grpc' };
     const request = http.request(`${port.url}${unaryPath}`, { method: 'POST', headers });
     request.end(envelope(Buffer.alloc(0)));
@@ -393,18 +409,23 @@ describe('requests that no protocol takes', () => {
   });
 });
 
-it('refuses a second message of a unary call', async () => {
-  const port = await open({ unary: async (_call, _request, reply) => void reply.message(response('x')) });
+it.each([true, false])('refuses a second message of a unary call (lanes %s)', async (lanes) => {
+  const unary: Unary = async (_call, _request, reply) => void reply.message(response('x'));
+  const port = await openWith({ unary }, { lanes });
   const twice = Buffer.concat([envelope(Buffer.alloc(0)), envelope(Buffer.alloc(0))]);
   const reply = await requestH2(connect(port), { ':path': unaryPath, 'content-type': 'application/grpc' }, twice);
-  expect(reply.trailers['grpc-status']).toBe('12');
+  expect((lanes ? reply.headers : reply.trailers)['grpc-status']).toBe('12');
   await port.whenEnded(1);
   expect(port.ended[0]?.fault?.reason).toBe('BODY_INVALID');
 });
 
-it.each(['HTTP/1.1', 'HTTP/2'])('cuts off a caller that does not read its answer (%s)', async (version) => {
+it.each([
+  ['HTTP/1.1', true],
+  ['HTTP/2', true],
+  ['HTTP/2', false],
+])('cuts off a caller that does not read its answer (%s, lanes %s)', async (version, lanes) => {
   const cancelled = Promise.withResolvers<Fault>();
-  const port = await open(
+  const port = await openWith(
     {
       stream: (call, _request, reply) =>
         new Promise((_resolve, reject) => {
@@ -422,7 +443,7 @@ it.each(['HTTP/1.1', 'HTTP/2'])('cuts off a caller that does not read its answer
           push();
         }),
     },
-    { stalledReaderMs: 50 },
+    { stalledReaderMs: 50, lanes },
   );
   if (version === 'HTTP/2') {
     const stream = connect(port).request({
@@ -446,7 +467,7 @@ it.each(['HTTP/1.1', 'HTTP/2'])('cuts off a caller that does not read its answer
 });
 
 it('ends every call of a connection that is gone, those that wait behind another too', async () => {
-  const port = await open({
+  const port = await openWith({
     unary: (call) => new Promise((_resolve, reject) => void call.cancellation.onCancel(reject)),
   });
   const socket = net.connect(port.port, '127.0.0.1');

@@ -9,6 +9,7 @@ import type { Calls } from '../calls.ts';
 import type { RequestHandler, ServerRequest, ServerResponse } from '../listener.ts';
 import { openingOf } from '../opening.ts';
 import type { ServerOptions, ServerParts } from '../parts.ts';
+import { pathOf } from '../paths.ts';
 import { finished, reset } from '../response.ts';
 import { connectTimeout, grpcTimeout } from '../timeout.ts';
 import { completeError, connectErrorOf, faultOf } from './errors.ts';
@@ -122,8 +123,6 @@ export function createConnectLane(init: ConnectLaneInit): ConnectLane {
     },
   };
 }
-
-export const pathOf = (desc: DescMethod): string => `/${desc.parent.typeName}/${desc.name}`;
 
 const pathname = (url: string): string => {
   const query = url.indexOf('?');

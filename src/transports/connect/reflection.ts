@@ -23,7 +23,8 @@ import {
   ServerReflectionResponseSchema as AlphaResponseSchema,
 } from '../../../gen/es/grpc/reflection/v1alpha/reflection_pb.ts';
 import { Code } from '../../kernel/fault.ts';
-import { type Mount, pathOf } from './lane.ts';
+import { pathOf } from '../paths.ts';
+import type { Mount } from './lane.ts';
 
 /** Paths of the reflection methods, both versions. */
 export const reflectionPaths: readonly string[] = [ServerReflection, AlphaReflection].map(({ method }) =>
