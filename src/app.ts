@@ -18,6 +18,8 @@ import { providerTypes } from './providers/index.ts';
 import { serverOptions } from './server-options.ts';
 import { createHealthRpc, providerProbe } from './services/health.ts';
 import { createModelRpcs } from './services/models.ts';
+import { healthName, routeProbe, watchRoutes } from './services/route-health.ts';
+import { createBalancerMetrics } from './telemetry/balancer-metrics.ts';
 import { createCallMetrics } from './telemetry/call-metrics.ts';
 import { createGateMetrics } from './telemetry/gate-metrics.ts';
 import { createGatewayEvents, type GatewayEvents } from './telemetry/gateway-events.ts';
@@ -75,14 +77,21 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
   }
   const catalog = { providers, routes };
 
-  const readiness = new Readiness([ChatService.typeName, ModelService.typeName, HealthService.typeName]);
+  const balancer = new Balancer({ clock, settings: balancerSettings(config) });
+  for (const route of routes.values()) balancer.ofRoute(route);
+  const readiness = new Readiness([
+    ...[ChatService, ModelService, HealthService].map(({ typeName }) => typeName),
+    ...[...routes.keys()].map(healthName),
+  ]);
   const rpcs = [
-    ...createChat({
-      catalog: () => catalog,
-      balancer: new Balancer({ clock, settings: balancerSettings(config) }),
-    }),
+    ...createChat({ catalog: () => catalog, balancer }),
     ...createModelRpcs(catalog),
-    createHealthRpc({ readiness, version, clock, components: [providerProbe(providers.values())] }),
+    createHealthRpc({
+      readiness,
+      version,
+      clock,
+      components: [providerProbe(providers.values()), routeProbe(balancer, routes.values())],
+    }),
     ...(overrides.extraRpcs ?? []),
   ];
 
@@ -92,6 +101,19 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
     providers: providers.values(),
     routes: routes.values(),
   });
+  const counted = createBalancerMetrics(metrics.registry, labels, () => balancer.states());
+  const watched = watchRoutes(balancer, routes.values(), readiness, clock);
+  balancer.events = {
+    ...counted,
+    ejected(target, ms) {
+      counted.ejected(target, ms);
+      watched.ejected(target, ms);
+    },
+    cooled(target, why, ms) {
+      counted.cooled(target, why, ms);
+      watched.cooled(target, why, ms);
+    },
+  };
   const listening = await createServer(
     {
       rpcs,

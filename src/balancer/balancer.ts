@@ -1,4 +1,4 @@
-import { type BalancerEvents, noBalancerEvents } from '../kernel/balancer-events.ts';
+import { type BalancerEvents, noBalancerEvents, type TargetState } from '../kernel/balancer-events.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Provider, Route, Target } from '../kernel/provider.ts';
 import { Admission } from './admission.ts';
@@ -26,7 +26,8 @@ const unbounded = { maxConcurrent: Number.POSITIVE_INFINITY, maxQueue: 0, maxQue
 export class Balancer {
   readonly clock: Clock;
   readonly chance: () => number;
-  readonly events: BalancerEvents;
+  /** Heard by all, once it is set: what hears it may want to ask the balancer. */
+  events: BalancerEvents;
   readonly #settings: BalancerSettings;
   readonly #lanes = new WeakMap<Route, Lane>();
   readonly #routeLanes = new Set<Lane>();
@@ -83,11 +84,17 @@ export class Balancer {
     return this.ofRoute(route).tiers.some((tier) => tier.some(isReady));
   }
 
-  /** Every target that routes lead to, and those lately asked by name. */
-  *targets(): Generator<Candidate> {
+  /** How every target fares that routes lead to, and those lately asked by name. */
+  *states(): Generator<TargetState> {
     const seen = new Set<TargetVitals>();
-    for (const lane of this.#singles.values()) yield* unseen(lane, seen);
-    for (const lane of this.#routeLanes) yield* unseen(lane, seen);
+    for (const lane of [...this.#routeLanes, ...this.#singles.values()]) {
+      for (const { target, vitals } of lane.tiers.flat()) {
+        if (seen.has(vitals)) continue;
+        seen.add(vitals);
+        const { breaker, coolingMs, inFlight } = vitals;
+        yield { target, breaker: breaker.state, coolingMs, inFlight };
+      }
+    }
   }
 
   #lane(
@@ -162,7 +169,7 @@ export class Balancer {
   #newVitals(target: Target): TargetVitals {
     const { breaker, budget, providers } = this.#settings;
     const own = overlay(breaker, providers.get(target.provider.name)?.breaker);
-    return new TargetVitals(target, this.clock, { breaker: own, budget }, this.events);
+    return new TargetVitals(target, this.clock, { breaker: own, budget }, () => this.events);
   }
 
   /** The least recently used of those that nobody uses now. */
@@ -176,11 +183,3 @@ export class Balancer {
 }
 
 const keyOf = ({ provider, model }: Target): string => `${provider.name}/${model}`;
-
-function* unseen({ tiers }: Lane, seen: Set<TargetVitals>): Generator<Candidate> {
-  for (const candidate of tiers.flat()) {
-    if (seen.has(candidate.vitals)) continue;
-    seen.add(candidate.vitals);
-    yield candidate;
-  }
-}

@@ -28,12 +28,12 @@ export class TargetVitals {
   inFlight = 0;
   readonly #target: Target;
   readonly #clock: Clock;
-  readonly #events: BalancerEvents;
+  readonly #events: () => BalancerEvents;
   /** Until when each key cools, by its position; monotonic milliseconds. */
   readonly #coolUntil: Float64Array;
   #nextKey = 0;
 
-  constructor(target: Target, clock: Clock, options: VitalsOptions, events: BalancerEvents) {
+  constructor(target: Target, clock: Clock, options: VitalsOptions, events: () => BalancerEvents) {
     this.#target = target;
     this.#clock = clock;
     this.#events = events;
@@ -89,7 +89,7 @@ export class TargetVitals {
     }
     switch (fault.detail.blame) {
       case 'provider':
-        if (this.breaker.failure(probe)) this.#events.ejected(this.#target, this.breaker.openMs);
+        if (this.breaker.failure(probe)) this.#events().ejected(this.#target, this.breaker.openMs);
         break;
       case 'limit':
         this.breaker.neutral(probe);
@@ -106,6 +106,6 @@ export class TargetVitals {
 
   #cool(key: number, why: 'limit' | 'credential', ms: number): void {
     this.#coolUntil[key] = Math.max(this.#coolUntil[key] ?? 0, this.#clock.now() + ms);
-    this.#events.cooled(this.#target, why, ms);
+    this.#events().cooled(this.#target, why, ms);
   }
 }

@@ -12,8 +12,6 @@ export interface BalancerEvents {
   hedged(route: string, won: boolean): void;
   /** A cut stream was taken up again; told when it is known whether the answer came out whole. */
   recovered(route: string, mode: string, whole: boolean): void;
-  /** A cancelled call's attempt was ended, this long after the cancel. */
-  aborted(ms: number): void;
 }
 
 /** For whoever does not want to know. */
@@ -23,5 +21,13 @@ export const noBalancerEvents: BalancerEvents = {
   queued() {},
   hedged() {},
   recovered() {},
-  aborted() {},
 };
+
+/** How a target fares at this moment. */
+export interface TargetState {
+  readonly target: Target;
+  readonly breaker: 'closed' | 'half-open' | 'open';
+  /** Milliseconds until one of its keys may be used; 0 if one may now. */
+  readonly coolingMs: number;
+  readonly inFlight: number;
+}

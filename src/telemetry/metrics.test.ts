@@ -1,6 +1,8 @@
 import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
+import type { Provider } from '../kernel/provider.ts';
+import { createBalancerMetrics } from './balancer-metrics.ts';
 import { createCallMetrics } from './call-metrics.ts';
 import { createLabels } from './labels.ts';
 import { createMetrics } from './metrics.ts';
@@ -35,6 +37,17 @@ test.skipIf(!promtool && process.env['CI'] !== 'true')('promtool finds nothing t
   metrics.attempts.cell('p', 'm', 'ok', 'none').value = 1;
   metrics.duration.labels('m', 'p', 'm').observe(1);
   metrics.firstToken.labels('p', 'm').observe(1);
+  const labels = createLabels({ methods: [], providers: [], routes: [] });
+  const target = { provider: { name: 'p' } as Provider, model: 'm', weight: 1, priority: 1 };
+  const events = createBalancerMetrics(metrics.registry, labels, () => [
+    { target, breaker: 'open', coolingMs: 1_500, inFlight: 2 },
+  ]);
+  events.ejected(target, 1);
+  events.cooled(target, 'limit', 1);
+  events.queued('route', 5, false);
+  events.hedged('fast', true);
+  events.recovered('fast', 'restart', true);
+  expect(await metrics.text()).toContain('llmbridge_target_cooling_seconds{provider="other",model="other"} 1.5');
   const { status, stdout, stderr } = spawnSync('promtool', ['check', 'metrics'], {
     input: await metrics.text(),
     encoding: 'utf8',
@@ -46,7 +59,9 @@ test.skipIf(!promtool && process.env['CI'] !== 'true')('promtool finds nothing t
 const read = (name: string) => readFileSync(new URL(`../../docs/${name}`, import.meta.url), 'utf8');
 
 test('the documents name every metric of ours, and none that is not there', async () => {
-  const text = await createMetrics({ version: '1', runtime: true }).text();
+  const metrics = createMetrics({ version: '1', runtime: true });
+  createBalancerMetrics(metrics.registry, createLabels({ methods: [], providers: [], routes: [] }), () => []);
+  const text = await metrics.text();
   const names = new Set([...text.matchAll(/^# TYPE (\w+)/gm)].map(([, name = '']) => name));
   const operations = read('operations.md');
   for (const name of names) if (name.startsWith('llmbridge_')) expect(operations).toContain(`| \`${name}\``);

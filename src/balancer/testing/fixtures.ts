@@ -59,7 +59,7 @@ export const target = (name: string, over: Partial<Target> = {}, keys: readonly 
 
 export const candidate = (clock: Clock, of: Target): Candidate => ({
   target: of,
-  vitals: new TargetVitals(of, clock, settings, noBalancerEvents),
+  vitals: new TargetVitals(of, clock, settings, () => noBalancerEvents),
   timeouts: settings.timeouts,
   admission: new Admission(clock, settings.admission),
 });

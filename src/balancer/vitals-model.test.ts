@@ -177,7 +177,7 @@ test('breaker, cooling and retry budget do what the reference does', () => {
     fc.property(commands, (list) => {
       const clock = new StillClock();
       const of = target('p', {}, keys);
-      const vitals = new TargetVitals(of, clock, { ...settings, breaker, budget }, noBalancerEvents);
+      const vitals = new TargetVitals(of, clock, { ...settings, breaker, budget }, () => noBalancerEvents);
       fc.modelRun(() => ({ model: new Model(), real: { clock, vitals, flights: [] } }), list);
     }),
     { numRuns: 500 },
