@@ -15,6 +15,9 @@ import { answerScript, errorScript, faultScript, jsonScript, type Script } from 
 import { badRequest, SimulatedError } from './simulated-error.ts';
 import { anthropic } from './wire/anthropic.ts';
 import { bedrock } from './wire/bedrock.ts';
+import { cohere } from './wire/cohere.ts';
+import { gemini } from './wire/gemini.ts';
+import { ollama } from './wire/ollama.ts';
 import { openai } from './wire/openai.ts';
 
 export interface SimulatorOptions {
@@ -39,7 +42,7 @@ export interface Reply {
   readonly completionTokens: number;
 }
 
-const dialects: readonly Dialect[] = [openai, anthropic, bedrock];
+const dialects: readonly Dialect[] = [openai, anthropic, gemini, bedrock, cohere, ollama];
 const MODEL = 'sim';
 const MOST_REMEMBERED = 10_000;
 

@@ -5,6 +5,7 @@ import { signatureOf } from '../signature.ts';
 import type { SimulatedError } from '../simulated-error.ts';
 import { isMessagesPath, parseMessages } from './anthropic-request.ts';
 import { callId, inputOf } from './call-input.ts';
+import { firstChoice, thoughtOf, thoughtPieces } from './first-choice.ts';
 import { retryHeader } from './openai-error.ts';
 import { namedEvent, TypedEvents } from './sse.ts';
 
@@ -28,8 +29,6 @@ const usageOf = ({ usage }: Answer) => ({
   ...(usage.reasoning > 0 ? { output_tokens_details: { thinking_tokens: usage.reasoning } } : {}),
 });
 
-const choiceOf = (answer: Answer): SimulatedChoice => answer.choices[0] as SimulatedChoice;
-
 const headOf = (answer: Answer, query: Query) => ({
   id: `msg_${answer.id}`,
   type: 'message',
@@ -37,12 +36,8 @@ const headOf = (answer: Answer, query: Query) => ({
   model: query.model,
 });
 
-/** Thinking as it is told: signed, and empty where it is left out. */
-const thoughtOf = ({ reasoning }: SimulatedChoice, query: Query): string =>
-  query.showReasoning ? reasoning.join('') : '';
-
 function body(answer: Answer, query: Query): string {
-  const choice = choiceOf(answer);
+  const choice = firstChoice(answer);
   const content: object[] = [];
   const thinking = thoughtOf(choice, query);
   if (choice.reasoning.length > 0) content.push({ type: 'thinking', thinking, signature: signatureOf(thinking) });
@@ -60,7 +55,7 @@ function* blocksOf(
   query: Query,
 ): Generator<readonly [start: object, deltas: [object, boolean][]]> {
   if (choice.reasoning.length > 0) {
-    const pieces = query.showReasoning ? choice.reasoning : [];
+    const pieces = thoughtPieces(choice, query);
     yield [
       { type: 'thinking', thinking: '', signature: '' },
       [
@@ -84,7 +79,7 @@ function* blocksOf(
 }
 
 function events(answer: Answer, query: Query, _created: number, done: boolean): WireEvent[] {
-  const choice = choiceOf(answer);
+  const choice = firstChoice(answer);
   const events = new TypedEvents();
   const usage = { ...usageOf(answer), service_tier: 'standard', output_tokens: 1, output_tokens_details: undefined };
   const message = { ...headOf(answer, query), content: [], stop_reason: null, stop_sequence: null, usage };

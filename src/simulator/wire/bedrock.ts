@@ -6,6 +6,7 @@ import type { SimulatedError } from '../simulated-error.ts';
 import { isConversePath, parseConverse } from './bedrock-request.ts';
 import { callId, inputOf } from './call-input.ts';
 import { eventStreamMessage } from './event-stream.ts';
+import { firstChoice, thoughtOf, thoughtPieces } from './first-choice.ts';
 import { retryHeader } from './openai-error.ts';
 
 const stopReasons: Readonly<Record<string, string>> = {
@@ -28,13 +29,8 @@ const usageOf = ({ usage }: Answer) => ({
 
 const metrics = { latencyMs: 1 };
 
-const choiceOf = (answer: Answer): SimulatedChoice => answer.choices[0] as SimulatedChoice;
-
-const thoughtOf = ({ reasoning }: SimulatedChoice, query: Query): string =>
-  query.showReasoning ? reasoning.join('') : '';
-
 function body(answer: Answer, query: Query): string {
-  const choice = choiceOf(answer);
+  const choice = firstChoice(answer);
   const content: object[] = [];
   const text = thoughtOf(choice, query);
   if (choice.reasoning.length > 0) {
@@ -64,7 +60,7 @@ function* blocksOf(
   query: Query,
 ): Generator<readonly [start: object | undefined, deltas: [object, boolean][]]> {
   if (choice.reasoning.length > 0) {
-    const pieces = query.showReasoning ? choice.reasoning : [];
+    const pieces = thoughtPieces(choice, query);
     const signature = signatureOf(thoughtOf(choice, query));
     yield [
       undefined,
@@ -84,7 +80,7 @@ function* blocksOf(
 }
 
 function events(answer: Answer, query: Query, _created: number, done: boolean): WireEvent[] {
-  const choice = choiceOf(answer);
+  const choice = firstChoice(answer);
   const list: WireEvent[] = [];
   const add = (name: string, payload: object, token = false) => list.push({ data: event(name, payload), token });
   add('messageStart', { role: 'assistant' });
