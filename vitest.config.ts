@@ -18,6 +18,10 @@ export default defineConfig({
           sequence: { groupOrder: 1 },
         },
       },
+      // The same promises with the timings of life; only where they are asked for.
+      ...(process.env['SOAK'] === 'true'
+        ? [{ extends: true as const, test: { name: 'soak', include: ['test/soak/*.soak.ts'] } }]
+        : []),
     ],
   },
 });
