@@ -19,6 +19,7 @@ import { cohere } from './wire/cohere.ts';
 import { gemini } from './wire/gemini.ts';
 import { ollama } from './wire/ollama.ts';
 import { openai } from './wire/openai.ts';
+import { openaiResponses } from './wire/openai-responses.ts';
 
 export interface SimulatorOptions {
   /** Models that answer as `sim` does, knobs included; 'any' for every name. */
@@ -42,7 +43,7 @@ export interface Reply {
   readonly completionTokens: number;
 }
 
-const dialects: readonly Dialect[] = [openai, anthropic, gemini, bedrock, cohere, ollama];
+const dialects: readonly Dialect[] = [openai, anthropic, gemini, bedrock, cohere, ollama, openaiResponses];
 const MODEL = 'sim';
 const MOST_REMEMBERED = 10_000;
 
