@@ -24,19 +24,20 @@ function typeOf(recorded: Case): ProviderType | undefined {
     'cohere.chat.v2': 'cohere',
     'ollama.chat': 'ollama',
   };
-  // What Ollama and the like answer in OpenAI's dialect is read by its adapter.
-  if (recorded.api === 'openai.chat') {
-    const own = types.get(typeNames[recorded.provider] ?? recorded.provider);
-    return recorded.provider === 'ollama' ? types.get('openai-compatible') : own;
-  }
+  if (recorded.api === 'openai.responses') return types.get(typeNames[recorded.provider] ?? recorded.provider);
+  if (recorded.api === 'openai.chat') return types.get(typeNames[recorded.provider] ?? recorded.provider);
   const name = native[recorded.api];
   if (name === undefined) return undefined;
   return types.get(recorded.provider === 'vertex' ? 'vertex' : name);
 }
 
-/** Vertex AI serves other makers' models in their own dialects. */
+/** Some serve several dialects, by an option. */
 function adapterFor({ api }: Case, type: ProviderType): ProviderAdapter {
-  const options = type.type === 'vertex' && api === 'anthropic.messages' ? { publisher: 'anthropic' } : {};
+  const byType: Readonly<Record<string, Readonly<Record<string, string>>>> = {
+    vertex: { publisher: api === 'anthropic.messages' ? 'anthropic' : 'google' },
+    ollama: { api: api === 'openai.chat' ? 'chat' : 'native' },
+  };
+  const options = api === 'openai.responses' ? { api: 'responses' } : (byType[type.type] ?? {});
   return type.adapter({ name: type.type, basePath: '', headers: {}, options });
 }
 

@@ -1,7 +1,7 @@
 import { FinishReason } from '../../gen/es/llmbridge/v1/chat_service_pb.ts';
 import type { Usage } from '../../gen/es/llmbridge/v1/usage_pb.ts';
 import type { ChatResponse } from '../../src/kernel/messages.ts';
-import type { Case, Oracle } from './corpus.ts';
+import type { Case } from './corpus.ts';
 
 /** What is compared: an answer's meaning, spelled one way. */
 export interface Meaning {
@@ -74,6 +74,9 @@ const finishWords: Readonly<Record<string, string>> = {
   finish_reason_stop: 'stop',
   length: 'length',
   max_tokens: 'length',
+  // The words of Responses; of what cut an answer short, the oracles say no more.
+  completed: 'stop',
+  incomplete: 'length',
   model_context_window_exceeded: 'length',
   tool_calls: 'tool_calls',
   tool_use: 'tool_calls',
@@ -100,15 +103,15 @@ export function expectedOf(recorded: Case): Meaning {
   }));
   const word = String(oracle.finish ?? '').toLowerCase();
   let finish = finishWords[word] ?? word;
-  // Gemini and Ollama have no word for it.
-  if (finish === 'stop' && toolCalls.length > 0 && !recorded.api.startsWith('openai')) finish = 'tool_calls';
+  // Gemini, Ollama and Responses have no word for it.
+  if (finish === 'stop' && toolCalls.length > 0 && recorded.api !== 'openai.chat') finish = 'tool_calls';
   return {
     text: oracle.text ?? '',
     reasoning: oracle.reasoning ?? '',
     refusal: oracle.refusal ?? '',
     toolCalls,
     finish,
-    usage: usageOf(oracle),
+    usage: usageOf(recorded),
   };
 }
 
@@ -125,10 +128,12 @@ const inner = (counts: Counts | undefined, key: string): Counts | undefined => {
 };
 
 /** A provider's counts in the contract's terms: all that was read, all that was written. */
-function usageOf({ usage }: Oracle): UsageCounts | undefined {
+function usageOf({ api, oracle: { usage } }: Case): UsageCounts | undefined {
   if (!usage) return undefined;
   if ('prompt_tokens' in usage) return openAiUsage(usage);
-  if ('input_tokens' in usage) return anthropicUsage(usage);
+  if ('input_tokens' in usage) {
+    return api === 'openai.responses' ? responsesUsage(usage) : anthropicUsage(usage);
+  }
   if ('promptTokenCount' in usage || 'totalTokenCount' in usage) return geminiUsage(usage);
   if ('inputTokens' in usage) return bedrockUsage(usage);
   if ('tokens' in usage || 'billedUnits' in usage) return cohereUsage(usage);
@@ -157,6 +162,17 @@ function openAiUsage(usage: Counts): UsageCounts {
     number(read, 'cached_tokens') || number(usage, 'prompt_cache_hit_tokens') || number(usage, 'cached_tokens');
   const cacheWrite = number(read, 'cache_write_tokens') || number(usage, 'cache_creation_input_tokens');
   return counts(prompt, outside ? completion + reasoning : completion, cached, cacheWrite, reasoning);
+}
+
+function responsesUsage(usage: Counts): UsageCounts {
+  const read = inner(usage, 'input_tokens_details');
+  return counts(
+    number(usage, 'input_tokens'),
+    number(usage, 'output_tokens'),
+    number(read, 'cached_tokens'),
+    number(read, 'cache_write_tokens'),
+    number(inner(usage, 'output_tokens_details'), 'reasoning_tokens'),
+  );
 }
 
 function anthropicUsage(usage: Counts): UsageCounts {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import type { ChatInput, ProviderSettings } from '../../kernel/adapter.ts';
-import { chatOnly, openAiCompatible } from '../openai-compatible/adapter.ts';
+import { openAiCompatible } from '../openai-compatible/adapter.ts';
+import type { Resource } from '../openai-compatible/provider.ts';
 
 /** Versions of the v1 surface, which takes the deployment in the body; all others are dates. */
 const undated: ReadonlySet<string> = new Set(['v1', 'preview', 'latest']);
@@ -14,14 +15,16 @@ function deploymentOf(input: ChatInput, settings: ProviderSettings): string {
  * The path below `base_url`: with a dated `api_version` the deployment stands in it, without one it is the v1 surface's.
  * A base URL that ends with `/openai/v1`, `/openai` or Azure AI Foundry's `/models` is taken as it is.
  */
-function path(input: ChatInput, settings: ProviderSettings): string {
+function path(input: ChatInput, settings: ProviderSettings, resource: Resource): string {
   const version = settings.options['api_version'];
   const query = typeof version === 'string' && version !== '' ? `?api-version=${encodeURIComponent(version)}` : '';
   const base = settings.basePath;
-  if (base.endsWith('/openai/v1') || base.endsWith('/models')) return `/chat/completions${query}`;
+  if (base.endsWith('/openai/v1') || base.endsWith('/models')) return resource + query;
   const root = base.endsWith('/openai') ? '' : '/openai';
-  if (query === '' || undated.has(version as string)) return `${root}/v1/chat/completions${query}`;
-  return `${root}/deployments/${encodeURIComponent(deploymentOf(input, settings))}/chat/completions${query}`;
+  if (query === '' || undated.has(version as string)) return `${root}/v1${resource}${query}`;
+  // Responses knows no deployments in its path.
+  if (resource === '/responses') return `${root}${resource}${query}`;
+  return `${root}/deployments/${encodeURIComponent(deploymentOf(input, settings))}${resource}${query}`;
 }
 
 /** A key, or an Entra ID access token that was put in a key's place. */
@@ -34,8 +37,8 @@ export const azureOpenAi = openAiCompatible({
   title: 'Azure OpenAI',
   baseUrl: undefined,
   keyVariable: 'AZURE_OPENAI_API_KEY',
+  responses: true,
   options: {
-    ...chatOnly,
     api_version: z.string().optional(),
     deployments: z.record(z.string(), z.string()).optional(),
   },

@@ -1,17 +1,20 @@
 import { z } from 'zod';
 import type { ChatInput, ProviderAdapter, ProviderSettings } from '../../kernel/adapter.ts';
 import type { ProviderType } from '../../kernel/provider.ts';
+import { responsesAdapter } from '../openai-responses/adapter.ts';
 import { Notes } from '../shared/notes.ts';
 import { ChunkReader, decodeAnswer } from './answers.ts';
 import { encodeBody } from './encode-request.ts';
 import { failureFault } from './errors.ts';
-import type { CompatibleProvider } from './provider.ts';
+import { bearer, type CompatibleProvider } from './provider.ts';
 
-const bearer = (apiKey: string) => ({ authorization: `Bearer ${apiKey}` });
-const chatPath = () => '/chat/completions';
-
-/** `api` of providers that have more than one: Chat Completions is the one spoken here. */
-export const chatOnly: z.ZodRawShape = { api: z.literal('chat').optional() };
+/** `api` of providers that have more than one. */
+const api: z.ZodRawShape = {
+  api: z
+    .enum(['chat', 'responses'])
+    .optional()
+    .describe('Which of its APIs to speak: `chat` (Chat Completions, the default) or `responses`.'),
+};
 
 /** A provider that speaks OpenAI's Chat Completions, made of the data that tells how it departs from it. */
 export const openAiCompatible = (provider: CompatibleProvider): ProviderType => ({
@@ -21,14 +24,16 @@ export const openAiCompatible = (provider: CompatibleProvider): ProviderType => 
   keyVariable: provider.keyVariable,
   requiresKey: provider.requiresKey ?? true,
   simulated: provider.simulated ?? false,
-  options: provider.options ?? {},
-  adapter: (settings) => compatibleAdapter(provider, settings),
+  options: { ...(provider.responses ? api : undefined), ...provider.options },
+  adapter: (settings) =>
+    settings.options['api'] === 'responses'
+      ? responsesAdapter(provider, settings)
+      : compatibleAdapter(provider, settings),
 });
 
 function compatibleAdapter(provider: CompatibleProvider, settings: ProviderSettings): ProviderAdapter {
   const quirks = provider.quirks ?? {};
   const credential = provider.credential ?? bearer;
-  const path = provider.path ?? chatPath;
   const headers = { 'content-type': 'application/json', ...provider.headers };
   return {
     framing: 'sse',
@@ -36,7 +41,7 @@ function compatibleAdapter(provider: CompatibleProvider, settings: ProviderSetti
       const notes = new Notes();
       return {
         method: 'POST',
-        path: settings.basePath + path(input, settings),
+        path: settings.basePath + (provider.path?.(input, settings, '/chat/completions') ?? '/chat/completions'),
         headers: {
           ...headers,
           accept: input.stream ? 'text/event-stream' : 'application/json',

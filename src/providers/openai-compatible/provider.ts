@@ -58,6 +58,11 @@ export interface Quirks {
   readonly hiddenError?: (body: JsonObject) => ProviderError | undefined;
 }
 
+/** What is asked for, by its path in OpenAI's API. */
+export type Resource = '/chat/completions' | '/responses';
+
+export const bearer = (apiKey: string): Readonly<Record<string, string>> => ({ authorization: `Bearer ${apiKey}` });
+
 /** One member of the OpenAI-compatible family, as data. */
 export interface CompatibleProvider {
   readonly type: string;
@@ -68,13 +73,15 @@ export interface CompatibleProvider {
   readonly requiresKey?: boolean;
   readonly simulated?: boolean;
   readonly options?: z.ZodRawShape;
+  /** It speaks Responses too, where an instance's `api` says so. */
+  readonly responses?: boolean;
   readonly quirks?: Quirks;
   /** The credential's header; a bearer token unless said otherwise. */
   readonly credential?: (apiKey: string) => Readonly<Record<string, string>>;
   /** Headers that the provider wants beside it. */
   readonly headers?: Readonly<Record<string, string>>;
-  /** Path and query below the base path; `/chat/completions` unless said otherwise. */
-  readonly path?: (input: ChatInput, settings: ProviderSettings) => string;
+  /** Path and query below the base path; the resource's own unless said otherwise. */
+  readonly path?: (input: ChatInput, settings: ProviderSettings, resource: Resource) => string;
   /** The `model` of the body; undefined leaves it out. */
   readonly model?: (input: ChatInput, settings: ProviderSettings) => string | undefined;
 }

@@ -1,4 +1,3 @@
-import { chatOnly } from '../adapter.ts';
 import type { CompatibleProvider } from '../provider.ts';
 import { minimaxError } from './minimax.ts';
 import { enableThinking, thinkingType } from './reasoning.ts';
@@ -63,7 +62,7 @@ export const labs: readonly CompatibleProvider[] = [
     title: 'xAI',
     baseUrl: 'https://api.x.ai/v1',
     keyVariable: 'XAI_API_KEY',
-    options: chatOnly,
+    responses: true,
     quirks: {
       limit: 'max_completion_tokens',
       developerRole: 'system',
