@@ -18,12 +18,14 @@ export function routeProbe(balancer: Balancer, routes: Iterable<Route>): Compone
   const list = [...routes];
   return () =>
     list.map((route) => {
-      const serving = balancer.isServing(route);
-      return create(HealthComponentSchema, {
-        name: healthName(route.name),
-        status: serving ? HealthStatus.SERVING : HealthStatus.NOT_SERVING,
-        message: serving ? '' : 'all of its targets fail, or are over their limits',
-      });
+      const name = healthName(route.name);
+      if (route.targets.every(({ provider }) => provider.disabled !== undefined)) {
+        const message = 'its providers are disabled';
+        return create(HealthComponentSchema, { name, status: HealthStatus.DISABLED, message });
+      }
+      if (balancer.isServing(route)) return create(HealthComponentSchema, { name, status: HealthStatus.SERVING });
+      const message = 'all of its targets fail, or are over their limits';
+      return create(HealthComponentSchema, { name, status: HealthStatus.NOT_SERVING, message });
     });
 }
 

@@ -1,0 +1,21 @@
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { type CancelBench, cancelPhases, openCancelBench } from '../support/cancel-phases.ts';
+
+const CANCELS = 200;
+
+let bench: CancelBench;
+beforeAll(async () => {
+  bench = await openCancelBench();
+});
+afterAll(() => bench?.stop());
+
+test.each(cancelPhases)('%s: 200 cancels, the 99th percentile within 100 ms', async (phase) => {
+  const times: number[] = [];
+  for (let i = 0; i < CANCELS; i++) times.push(await bench.cancelIn(phase));
+  times.sort((a, b) => a - b);
+  const p99 = times[Math.ceil(CANCELS * 0.99) - 1] ?? Number.POSITIVE_INFINITY;
+  console.log(
+    `${phase}: p50 ${times[CANCELS / 2]?.toFixed(1)} ms, p99 ${p99.toFixed(1)} ms, max ${times.at(-1)?.toFixed(1)} ms`,
+  );
+  expect(p99).toBeLessThan(100);
+});
