@@ -3,6 +3,7 @@ import { anthropic } from './anthropic/index.ts';
 import { azureOpenAi } from './azure-openai/index.ts';
 import { bedrock } from './bedrock/index.ts';
 import { gemini } from './gemini/index.ts';
+import { ollama } from './ollama/index.ts';
 import { openai } from './openai/index.ts';
 import { family } from './openai-compatible/family/index.ts';
 import { vertex } from './vertex/index.ts';
@@ -15,5 +16,6 @@ export const providerTypes: readonly ProviderType[] = [
   gemini,
   bedrock,
   vertex,
+  ollama,
   ...family,
 ];

@@ -1,8 +1,7 @@
 import { describe, expect, test } from 'vitest';
 import type { ProviderAdapter } from '../../src/kernel/adapter.ts';
 import { type Blame, Fault } from '../../src/kernel/fault.ts';
-import type { ProviderType } from '../../src/kernel/provider.ts';
-import { providerTypes } from '../../src/providers/index.ts';
+import { caseAdapter } from './case-adapter.ts';
 import { bodyOf, type Case, isStream, readCorpus } from './corpus.ts';
 import { collected } from './dialect.ts';
 import { differences } from './differences.ts';
@@ -10,37 +9,6 @@ import { expectedOf, type Meaning, meaningOf } from './oracle.ts';
 
 const folder = process.env['CORPUS_DIR'];
 const cases = folder === undefined ? [] : readCorpus(folder);
-const types = new Map(providerTypes.map((type) => [type.type, type]));
-
-/** Corpus folders whose names are not the provider type's. */
-const typeNames: Readonly<Record<string, string>> = { azure: 'azure-openai', 'vercel-gateway': 'vercel' };
-
-/** The adapter that a case is for; undefined while there is none for its provider or its API. */
-function typeOf(recorded: Case): ProviderType | undefined {
-  const native: Readonly<Record<string, string>> = {
-    'anthropic.messages': 'anthropic',
-    'gemini.generateContent': 'gemini',
-    'bedrock.converse': 'bedrock',
-    'cohere.chat.v2': 'cohere',
-    'ollama.chat': 'ollama',
-  };
-  if (recorded.api === 'openai.responses') return types.get(typeNames[recorded.provider] ?? recorded.provider);
-  if (recorded.api === 'openai.chat') return types.get(typeNames[recorded.provider] ?? recorded.provider);
-  const name = native[recorded.api];
-  if (name === undefined) return undefined;
-  return types.get(recorded.provider === 'vertex' ? 'vertex' : name);
-}
-
-/** Some serve several dialects, by an option. */
-function adapterFor({ api }: Case, type: ProviderType): ProviderAdapter {
-  const byType: Readonly<Record<string, Readonly<Record<string, string>>>> = {
-    vertex: { publisher: api === 'anthropic.messages' ? 'anthropic' : 'google' },
-    ollama: { api: api === 'openai.chat' ? 'chat' : 'native' },
-  };
-  const options = api === 'openai.responses' ? { api: 'responses' } : (byType[type.type] ?? {});
-  return type.adapter({ name: type.type, basePath: '', headers: {}, options });
-}
-
 /** SDK error classes by whose doing they are; a class that covers several blames allows each. */
 const classes: Readonly<Record<string, readonly Blame[]>> = {
   400: ['caller', 'context', 'content', 'credential'],
@@ -72,12 +40,11 @@ describe.skipIf(folder === undefined)("recorded answers mean what the providers'
     const count = counts.get(recorded.provider) ?? { cases: 0, compared: 0 };
     counts.set(recorded.provider, count);
     count.cases++;
-    const type = typeOf(recorded);
-    if (type === undefined || recorded.oracle.skipped !== undefined) continue;
+    const adapter = caseAdapter(recorded);
+    if (adapter === undefined || recorded.oracle.skipped !== undefined) continue;
     count.compared++;
     const difference = differences[recorded.name];
     test(recorded.name, () => {
-      const adapter = adapterFor(recorded, type);
       if (recorded.oracle.ok && difference?.fault === undefined) compareAnswer(recorded, adapter);
       else compareFault(recorded, adapter);
     });

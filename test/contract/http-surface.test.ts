@@ -3,31 +3,18 @@ import type {
   ChatCompletionResponse,
   StreamChatCompletionResponse,
 } from '../../gen/es/llmbridge/v1/chat_service_pb.ts';
-import type { ProviderAdapter } from '../../src/kernel/adapter.ts';
 import { valueAt } from '../../src/kernel/json-text.ts';
-import { providerTypes } from '../../src/providers/index.ts';
 import { ChunkWriter } from '../../src/transports/http/openai/chunk.ts';
 import { decodeRequest } from '../../src/transports/http/openai/request.ts';
 import { encodeResponse } from '../../src/transports/http/openai/response.ts';
 import { accumulate } from '../support/accumulate.ts';
-import { bodyOf, type Case, isStream, readCorpus } from './corpus.ts';
-import { adapterOf, chunksOf, collected } from './dialect.ts';
+import { caseAdapter } from './case-adapter.ts';
+import { bodyOf, isStream, readCorpus } from './corpus.ts';
+import { chunksOf, collected } from './dialect.ts';
 import { type Meaning, meaningOf } from './oracle.ts';
 
 const folder = process.env['CORPUS_DIR'];
 const cases = folder === undefined ? [] : readCorpus(folder);
-
-/** The provider types whose names the corpus spells otherwise, and the native dialects. */
-const names: Readonly<Record<string, string>> = { azure: 'azure-openai', 'vercel-gateway': 'vercel' };
-const adapters = new Map(providerTypes.map((type) => [type.type, adapterOf(type)]));
-const dialects = [
-  'openai.chat',
-  'anthropic.messages',
-  'gemini.generateContent',
-  'bedrock.converse',
-  'cohere.chat.v2',
-  'ollama.chat',
-];
 
 interface JsonMessage {
   content?: string | null;
@@ -104,12 +91,6 @@ const written = (chunks: readonly StreamChatCompletionResponse[]): JsonAnswer[] 
   );
 };
 
-function adapterFor({ provider, api }: Case): ProviderAdapter | undefined {
-  if (!dialects.includes(api)) return undefined;
-  if (api === 'openai.chat' && provider === 'ollama') return adapters.get('openai-compatible');
-  return adapters.get(names[provider] ?? provider);
-}
-
 describe.skipIf(folder === undefined)("the HTTP surface carries what providers' SDKs send and read", () => {
   test.each(
     cases
@@ -123,9 +104,9 @@ describe.skipIf(folder === undefined)("the HTTP surface carries what providers' 
     expect(stream).toBe(body['stream'] === true);
   });
 
-  const answers = cases.filter((each) => each.oracle.ok === true && adapterFor(each) !== undefined);
+  const answers = cases.filter((each) => each.oracle.ok === true && caseAdapter(each) !== undefined);
   test.each(answers.map((each) => [each.name, each] as const))('answer of %s', (_name, recorded) => {
-    const adapter = adapterFor(recorded);
+    const adapter = caseAdapter(recorded);
     if (adapter === undefined) throw new Error('no adapter');
     let answer: ChatCompletionResponse;
     let chunks: StreamChatCompletionResponse[];

@@ -1,9 +1,9 @@
 import { elements, valueAt } from '../../kernel/json-text.ts';
 import { type ChatChunk, newPart } from '../../kernel/messages.ts';
 import { BlockChunks, nativePart, reasoningPart, textPart } from '../shared/block-chunks.ts';
+import { madeCallId } from '../shared/call-ids.ts';
 import { isObject, type JsonObject, list, text } from '../shared/json-body.ts';
 import { joined, leftovers } from '../shared/leftovers.ts';
-import { madeCallId } from '../shared/made-call-id.ts';
 import { mediaPart } from './answer-media.ts';
 import { citationsOf } from './citations.ts';
 import { dialect, extraOf } from './dialect.ts';

@@ -1,6 +1,6 @@
 import type { ContentPart, Message, ReasoningPart } from '../../../gen/es/llmbridge/v1/content_pb.ts';
 import { type JsonInput, RawJson } from '../../kernel/json-text.ts';
-import { isMadeCallId } from '../shared/made-call-id.ts';
+import { isMadeCallId, nameOfCall } from '../shared/call-ids.ts';
 import { base64 } from '../shared/media.ts';
 import type { Notes } from '../shared/notes.ts';
 import { nativeBlock, withExtra } from '../shared/own-blocks.ts';
@@ -34,7 +34,7 @@ export function blockDialect(messages: readonly Message[], model: Model, notes: 
       const media = content.filter((block) => 'inlineData' in block || 'fileData' in block);
       const block: JsonMembers = {
         id: idOf(callId),
-        name: message.name || nameOf(callId, messages),
+        name: message.name || nameOfCall(callId, messages),
         response: responseOf(message),
         parts: model.signs && media.length > 0 ? (media as JsonInput) : undefined,
       };
@@ -103,13 +103,4 @@ function responseOf(message: Message): JsonInput {
   const raw = rawObject(text);
   if (message.isError === true) return { error: raw ?? text };
   return raw ?? { output: text };
-}
-
-/** The function that a call of this id was of. */
-function nameOf(callId: string, messages: readonly Message[]): string {
-  for (const { toolCalls } of messages) {
-    const call = toolCalls.find(({ id }) => id === callId);
-    if (call) return call.name;
-  }
-  return '';
 }

@@ -1,6 +1,6 @@
 import type { EmitChunk, Frame, StreamDecoder } from '../../kernel/adapter.ts';
-import { Fault } from '../../kernel/fault.ts';
 import { parseObject } from '../shared/json-body.ts';
+import { streamCut } from '../shared/provider-fault.ts';
 import { Answer } from './answer.ts';
 
 /** Decodes the events of `streamGenerateContent?alt=sse`. There is no last event: a reason for the end makes it whole. */
@@ -12,11 +12,7 @@ export class ContentDecoder implements StreamDecoder {
   }
 
   end(emit: EmitChunk): void {
-    if (!this.#answer.ended) {
-      throw new Fault('PROVIDER_STREAM_CUT', 'the provider ended the stream before the answer was whole', {
-        blame: 'provider',
-      });
-    }
+    if (!this.#answer.ended) throw streamCut();
     this.#answer.end(emit);
   }
 }

@@ -19,7 +19,7 @@ export interface ProviderError {
 }
 
 /** Whose doing an answer of this status is, where nothing better is known. */
-function blameForStatus(status: number): Blame {
+export function blameForStatus(status: number): Blame {
   if (status === 401 || status === 402 || status === 403) return 'credential';
   if (status === 404) return 'target';
   if (status === 429) return 'limit';
@@ -88,6 +88,10 @@ export function providerFault(error: ProviderError): Fault {
     },
   );
 }
+
+/** The fault of a stream whose body ended before its answer did. */
+export const streamCut = (): Fault =>
+  new Fault('PROVIDER_STREAM_CUT', 'the provider ended the stream before the answer was whole', { blame: 'provider' });
 
 /** `providerFault` of an HTTP answer: its status and `Retry-After`, and what the adapter read from the body. */
 export function faultOfFailure(failure: HttpFailure, read: Omit<ProviderError, 'status' | 'retryAfterMs'>): Fault {

@@ -1,0 +1,47 @@
+import { z } from 'zod';
+import type { ProviderAdapter, ProviderSettings } from '../../kernel/adapter.ts';
+import type { ProviderType } from '../../kernel/provider.ts';
+import { openAiCompatible } from '../openai-compatible/adapter.ts';
+import { dialect } from './dialect.ts';
+import { fault } from './fault.ts';
+import { encode } from './request.ts';
+import { decode } from './response.ts';
+import { LineDecoder } from './stream.ts';
+
+const common = {
+  type: dialect,
+  title: 'Ollama',
+  baseUrl: 'http://127.0.0.1:11434',
+  // Its cloud takes one; a server of one's own does not.
+  keyVariable: 'OLLAMA_API_KEY',
+  requiresKey: false,
+} as const;
+
+/** Ollama's Chat Completions, beside its own API. */
+const chat = openAiCompatible({
+  ...common,
+  path: (_, { basePath }) => `${basePath.endsWith('/v1') ? '' : '/v1'}/chat/completions`,
+  quirks: { developerRole: 'system', reasoningField: 'reasoning' },
+});
+
+/** Ollama's own API. */
+export const ollama: ProviderType = {
+  ...common,
+  simulated: false,
+  options: {
+    api: z
+      .enum(['native', 'chat'])
+      .default('native')
+      .describe("Which API to ask: `native`, its own, or `chat`, OpenAI's Chat Completions."),
+  },
+  adapter: (settings: ProviderSettings): ProviderAdapter =>
+    settings.options['api'] === 'chat'
+      ? chat.adapter(settings)
+      : {
+          framing: 'ndjson',
+          encode: (input) => encode(input, settings),
+          decode,
+          decoder: () => new LineDecoder(),
+          fault,
+        },
+};
