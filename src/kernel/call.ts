@@ -82,6 +82,8 @@ export class Call {
   deadline: number | undefined;
   source: SourceText | undefined;
   certificate: ClientCertificate | undefined;
+  /** Id of the key that the request was sealed with; empty for one that came in the clear. */
+  sealedBy = '';
 
   /** Reply headers, or leading metadata; to be set before the first message. */
   readonly replyHeaders: Record<string, string> = {};

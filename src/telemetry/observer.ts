@@ -130,6 +130,7 @@ export function createObserver({ logger, metrics, clock }: ObserverOptions): Cal
         address: call.address,
         requested_model: short(call.requestedModel),
       };
+      if (call.sealedBy !== '') line['sealed_by'] = call.sealedBy;
       addReport(line, call);
       if (firstToken !== undefined) line['first_token_ms'] = milliseconds(firstToken);
       line['duration_ms'] = milliseconds(duration);

@@ -1,0 +1,18 @@
+import type { SealedPayload } from '../../gen/es/llmbridge/v1/sealed_pb.ts';
+import type { Call } from './call.ts';
+
+/** A sealed request that was opened and claimed. */
+export interface OpenedSeal {
+  readonly plaintext: Uint8Array;
+  /** Seals the next message of its reply; the last one is marked, and nothing follows it. */
+  seal(plaintext: Uint8Array, last: boolean): SealedPayload;
+}
+
+/** Opens what callers sealed. */
+export interface Seals {
+  /**
+   * Opens a request to `method` (docs/sealing.md says which name each surface has) and claims it, once and for all.
+   * Throws SEAL_INVALID for whatever does not verify, then SEAL_EXPIRED and SEAL_REPLAYED.
+   */
+  open(call: Call, sealed: SealedPayload, method: string): Promise<OpenedSeal>;
+}
