@@ -17,6 +17,11 @@ test('elements keep the source text', () => {
   expect(elements('[]')).toEqual([]);
 });
 
+test('a value of another kind has neither', () => {
+  for (const json of ['{"a":[1]}', '"[1]"', '1', 'null', '']) expect(elements(json)).toEqual([]);
+  for (const json of ['[{"a":1}]', '"{}"', '1', 'null', '']) expect(members(json).size).toBe(0);
+});
+
 test('splice replaces, adds and removes, and leaves the rest as it was', () => {
   expect(splice('{"model":"a","n": 1.0,"x":{"2":0,"1":0}}', { model: '"b"', n: undefined, stream: 'true' })).toBe(
     '{"model":"b","x":{"2":0,"1":0},"stream":true}',

@@ -88,26 +88,30 @@ function skipValue(json: string, at: number): number {
   return json.length;
 }
 
-/** The members of an object's text, in order, each value as its source text; a repeated key keeps its last value. */
+/** The members of an object's text, in order, each value as its source text; a repeated key keeps its last value. None of another value's. */
 export function members(json: string): Map<string, string> {
   const found = new Map<string, string>();
-  let at = skipSpace(json, skipSpace(json, 0) + 1);
+  const start = skipSpace(json, 0);
+  if (json[start] !== '{') return found;
+  let at = skipSpace(json, start + 1);
   while (at < json.length && json[at] !== '}') {
     const keyEnd = skipString(json, at);
     const key = JSON.parse(json.slice(at, keyEnd)) as string;
-    const start = skipSpace(json, skipSpace(json, keyEnd) + 1);
-    const end = skipValue(json, start);
-    found.set(key, json.slice(start, end));
+    const from = skipSpace(json, skipSpace(json, keyEnd) + 1);
+    const end = skipValue(json, from);
+    found.set(key, json.slice(from, end));
     at = skipSpace(json, end);
     if (json[at] === ',') at = skipSpace(json, at + 1);
   }
   return found;
 }
 
-/** The elements of an array's text, each as its source text. */
+/** The elements of an array's text, each as its source text. None of another value's. */
 export function elements(json: string): string[] {
   const found: string[] = [];
-  let at = skipSpace(json, skipSpace(json, 0) + 1);
+  const start = skipSpace(json, 0);
+  if (json[start] !== '[') return found;
+  let at = skipSpace(json, start + 1);
   while (at < json.length && json[at] !== ']') {
     const end = skipValue(json, at);
     found.push(json.slice(at, end));
