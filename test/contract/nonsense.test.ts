@@ -1,4 +1,3 @@
-import { readFileSync } from 'node:fs';
 import { toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
@@ -6,16 +5,42 @@ import {
   ChatCompletionResponseSchema,
   StreamChatCompletionResponseSchema,
 } from '../../gen/es/llmbridge/v1/chat_service_pb.ts';
+import type { ProviderAdapter } from '../../src/kernel/adapter.ts';
 import { Fault } from '../../src/kernel/fault.ts';
 import { openai } from '../../src/providers/openai/index.ts';
 import { family } from '../../src/providers/openai-compatible/family/index.ts';
-import { adapterOf } from './dialect.ts';
+import { adapterOf, fixture } from './dialect.ts';
 
 type Json = null | boolean | number | string | Json[] | { [key: string]: Json };
 
-const fixtures = JSON.parse(
-  readFileSync(new URL('fixtures/openai/answers.json', import.meta.url), 'utf8'),
-) as readonly { whole: Json; stream: Json[] }[];
+interface Answer {
+  readonly whole: Json;
+  readonly stream: readonly Json[];
+}
+
+const fixtures = JSON.parse(String(fixture('openai/answers.json'))) as readonly Answer[];
+
+const responses = ['thinking-tools', 'server-tools'].map((name): Answer => {
+  const events = String(fixture(`openai-responses/${name}.sse`)).split('\n');
+  const data = events.filter((line) => line.startsWith('data: ')).map((line) => line.slice('data: '.length));
+  return {
+    whole: JSON.parse(String(fixture(`openai-responses/${name}.body`))) as Json,
+    stream: data.map((event) => JSON.parse(event) as Json),
+  };
+});
+
+const speakers: readonly { name: string; adapter: ProviderAdapter; answers: readonly Answer[] }[] = [
+  ...[openai, ...family.filter(({ type }) => type === 'openrouter' || type === 'minimax')].map((type) => ({
+    name: type.type,
+    adapter: adapterOf(type),
+    answers: fixtures,
+  })),
+  {
+    name: "openai's Responses",
+    adapter: openai.adapter({ name: 'openai', basePath: '', headers: {}, options: { api: 'responses' } }),
+    answers: responses,
+  },
+];
 
 /** A value with the node that `at` picks replaced. */
 function mutated(value: Json, at: number, by: Json): Json {
@@ -43,61 +68,56 @@ function orFault(action: () => void): void {
   }
 }
 
-describe.each([openai, ...family.filter(({ type }) => type === 'openrouter' || type === 'minimax')])(
-  '$type',
-  (type) => {
-    const adapter = adapterOf(type);
+describe.each(speakers)('$name', ({ adapter, answers }) => {
+  test('a whole answer with anything in any place is read or a fault, and what was read can be sent on', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...answers), fc.nat(60), anything, ({ whole }, at, by) => {
+        orFault(() => {
+          const response = adapter.decode(Buffer.from(JSON.stringify(mutated(whole, at, by))));
+          expect(toBinary(ChatCompletionResponseSchema, response).length).toBeGreaterThan(0);
+        });
+      }),
+      { numRuns: 3000 },
+    );
+  });
 
-    test('a whole answer with anything in any place is read or a fault, and what was read can be sent on', () => {
-      fc.assert(
-        fc.property(fc.constantFrom(...fixtures), fc.nat(60), anything, ({ whole }, at, by) => {
-          orFault(() => {
-            const response = adapter.decode(Buffer.from(JSON.stringify(mutated(whole, at, by))));
-            expect(toBinary(ChatCompletionResponseSchema, response).length).toBeGreaterThan(0);
-          });
-        }),
-        { numRuns: 3000 },
-      );
-    });
+  test('so is a streamed one', () => {
+    fc.assert(
+      fc.property(fc.constantFrom(...answers), fc.nat(40), fc.nat(30), anything, ({ stream }, nth, at, by) => {
+        const decoder = adapter.decoder();
+        orFault(() => {
+          for (const [i, event] of stream.entries()) {
+            const data = event === '[DONE]' ? event : JSON.stringify(i === nth ? mutated(event, at, by) : event);
+            decoder.push({ event: '', data: String(data) }, (chunk) => {
+              toBinary(StreamChatCompletionResponseSchema, chunk);
+            });
+          }
+          decoder.end(() => {});
+        });
+      }),
+      { numRuns: 3000 },
+    );
+  });
 
-    test('so is a streamed one', () => {
-      fc.assert(
-        fc.property(fc.constantFrom(...fixtures), fc.nat(8), fc.nat(30), anything, ({ stream }, nth, at, by) => {
-          const decoder = adapter.decoder();
-          orFault(() => {
-            for (const [i, event] of stream.entries()) {
-              const data = event === '[DONE]' ? event : JSON.stringify(i === nth ? mutated(event, at, by) : event);
-              decoder.push({ event: '', data: String(data) }, (chunk) => {
-                toBinary(StreamChatCompletionResponseSchema, chunk);
-              });
-            }
-            decoder.end(() => {});
-          });
-        }),
-        { numRuns: 3000 },
-      );
-    });
-
-    test('and a failure is always a fault that says whose doing it is', () => {
-      const headers = fc.dictionary(fc.constantFrom('retry-after', 'retry-after-ms', 'content-type'), fc.string());
-      fc.assert(
-        fc.property(
-          fc.integer({ min: 300, max: 599 }),
-          headers,
-          fc.oneof(
-            anything.map((v) => JSON.stringify({ error: v })),
-            anything.map((v) => JSON.stringify(v)),
-            fc.string(),
-          ),
-          (status, given, body) => {
-            const fault = adapter.fault({ status, headers: given, body: Buffer.from(body), now: 0 });
-            expect(fault).toBeInstanceOf(Fault);
-            expect(fault.detail.blame).toBeDefined();
-            expect(fault.message).not.toBe('');
-          },
+  test('and a failure is always a fault that says whose doing it is', () => {
+    const headers = fc.dictionary(fc.constantFrom('retry-after', 'retry-after-ms', 'content-type'), fc.string());
+    fc.assert(
+      fc.property(
+        fc.integer({ min: 300, max: 599 }),
+        headers,
+        fc.oneof(
+          anything.map((v) => JSON.stringify({ error: v })),
+          anything.map((v) => JSON.stringify(v)),
+          fc.string(),
         ),
-        { numRuns: 3000 },
-      );
-    });
-  },
-);
+        (status, given, body) => {
+          const fault = adapter.fault({ status, headers: given, body: Buffer.from(body), now: 0 });
+          expect(fault).toBeInstanceOf(Fault);
+          expect(fault.detail.blame).toBeDefined();
+          expect(fault.message).not.toBe('');
+        },
+      ),
+      { numRuns: 3000 },
+    );
+  });
+});
