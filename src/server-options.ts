@@ -23,9 +23,11 @@ export function serverOptions({ server, security }: GatewayConfig): ServerOption
     headersTimeoutMs: server.headers_timeout,
     requestTimeoutMs: server.request_timeout,
     stalledReaderMs: server.stalled_reader_timeout,
+    ssePingMs: server.sse_ping,
     keepAliveTimeoutMs: server.keepalive_timeout,
     drainTimeoutMs: server.drain_timeout,
     reflection: server.reflection,
+    lanes: server.lanes,
     trustedProxies: security.trusted_proxies.map((network) => ipaddr.parseCIDR(network)),
     cors: { origins: server.cors.origins, maxAgeSeconds: Math.floor(server.cors.max_age / 1000) },
   };

@@ -45,6 +45,10 @@ export const server = z.strictObject({
   tls: tls.prefault({}).describe('TLS for the port; cleartext without it.'),
   cors: cors.prefault({}).describe('Cross-origin calls from browsers.'),
   reflection: z.boolean().default(true).describe('Whether gRPC reflection is served.'),
+  lanes: z
+    .boolean()
+    .default(true)
+    .describe('Whether usual calls take the fast lane of their kind; off, connect-es serves every RPC.'),
   max_request_bytes: size.prefault('10MiB').describe('Largest request body, after decompression too.'),
   max_header_bytes: size.prefault('16KiB').describe('Largest set of request headers.'),
   max_concurrent_streams: z.int().min(1).default(1000).describe('Calls at once on one HTTP/2 connection.'),
@@ -53,6 +57,11 @@ export const server = z.strictObject({
   stalled_reader_timeout: duration
     .prefault('120s')
     .describe('How long a caller may leave its answer unread before it is cut off.'),
+  sse_ping: duration
+    .prefault('0')
+    .describe(
+      'Silence in a streamed JSON answer after which a comment is sent, so that proxies keep it open; 0: never.',
+    ),
   keepalive_timeout: duration.prefault('75s').describe('How long an idle connection stays open.'),
   drain_timeout: duration.prefault('25s').describe('How long calls in flight may take to finish after SIGTERM.'),
 });

@@ -65,6 +65,8 @@ export interface ServerOptions {
   readonly requestTimeoutMs: number;
   /** How long a caller may leave its answer unread before it is cut off. */
   readonly stalledReaderMs: number;
+  /** Silence in a stream of server-sent events after which a comment is sent. Default: 0, never. */
+  readonly ssePingMs?: number;
   /** An idle HTTP/1.1 connection is closed after this; over HTTP/2 the peer is pinged. */
   readonly keepAliveTimeoutMs: number;
   /** How long `drain` lets calls finish. */

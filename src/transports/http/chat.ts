@@ -8,7 +8,7 @@ import type { Exchange } from './exchange.ts';
 import { type DecodedRequest, decodeRequest } from './openai/request.ts';
 import { encodeResponse } from './openai/response.ts';
 import type { Route } from './routes.ts';
-import { SseReply } from './sse.ts';
+import { SseReply, type SseTimes } from './sse.ts';
 
 /** A unary method's one message. */
 export class WholeReply<O> implements Reply<O> {
@@ -27,7 +27,7 @@ export class WholeReply<O> implements Reply<O> {
 export const methodPath = ({ desc }: Rpc): string => `/${desc.parent.typeName}/${desc.name}`;
 
 /** Answers a chat request with a whole completion, or a stream of chunks where the body asks for one. */
-export function serveChat(exchange: Exchange, route: Route, body: Buffer, stallMs: number): Promise<void> {
+export function serveChat(exchange: Exchange, route: Route, body: Buffer, times: SseTimes): Promise<void> {
   const decoded = decodeRequest(body);
   const { call } = exchange;
   if (decoded.plain !== undefined) call.source = { dialect: 'openai', json: decoded.plain };
@@ -35,7 +35,7 @@ export function serveChat(exchange: Exchange, route: Route, body: Buffer, stallM
   if (route.stream === undefined) throw new Fault('ROUTE_NOT_FOUND', 'this method has no streamed form');
   call.streaming = true;
   call.method = methodPath(route.stream);
-  return serveStream(exchange, route.stream, decoded, stallMs);
+  return serveStream(exchange, route.stream, decoded, times);
 }
 
 async function serveWhole(exchange: Exchange, { handle }: Rpc, decoded: DecodedRequest): Promise<void> {
@@ -53,14 +53,14 @@ async function serveStream(
   exchange: Exchange,
   { handle }: Rpc,
   decoded: DecodedRequest,
-  stallMs: number,
+  times: SseTimes,
 ): Promise<void> {
   const { call, response } = exchange;
   const options = {
     includeUsage: decoded.request.streamOptions?.includeUsage === true,
     legacyFunctions: decoded.legacyFunctions,
   };
-  const reply = new SseReply(call, response, options, stallMs);
+  const reply = new SseReply(call, response, options, times);
   try {
     await (handle as unknown as Method<DecodedRequest['request'], StreamChatCompletionResponse>)(
       call,
@@ -71,7 +71,10 @@ async function serveStream(
     exchange.settle(undefined);
   } catch (thrown) {
     const fault = Fault.from(thrown);
-    if (!reply.started) throw fault;
+    if (!reply.started) {
+      reply.stop();
+      throw fault;
+    }
     reply.fail(fault);
     exchange.settle(fault);
   }

@@ -1,5 +1,6 @@
 import type { StreamChatCompletionResponse } from '../../../gen/es/llmbridge/v1/chat_service_pb.ts';
 import type { Call } from '../../kernel/call.ts';
+import type { Clock } from '../../kernel/clock.ts';
 import type { Fault } from '../../kernel/fault.ts';
 import type { Reply } from '../../kernel/method.ts';
 import type { ServerResponse } from '../listener.ts';
@@ -7,6 +8,7 @@ import { whenDrained } from '../response.ts';
 import { errorJson } from './errors.ts';
 import { replyDefaults } from './json-reply.ts';
 import { type ChunkOptions, ChunkWriter } from './openai/chunk.ts';
+import { SsePing } from './sse-ping.ts';
 
 const headers = {
   ...replyDefaults,
@@ -18,19 +20,35 @@ const headers = {
 
 const event = (json: string): string => `data: ${json}\n\n`;
 
+/** In milliseconds. */
+export interface SseTimes {
+  /** A caller that does not read for so long is cut off. */
+  readonly stallMs: number;
+  /** Silence after which a comment is sent, 0 for never. The first one sends the head: failures are events from then on. */
+  readonly pingMs: number;
+  readonly clock: Clock;
+}
+
 /** A streamed answer as server-sent events (HTML Standard, section 9.2). The head goes out with the first chunk. */
 export class SseReply implements Reply<StreamChatCompletionResponse> {
   readonly #call: Call;
   readonly #response: ServerResponse;
   readonly #writer: ChunkWriter;
   readonly #stallMs: number;
+  readonly #ping: SsePing | undefined;
 
-  /** A caller that does not read for `stallMs` is cut off. */
-  constructor(call: Call, response: ServerResponse, options: ChunkOptions, stallMs: number) {
+  constructor(call: Call, response: ServerResponse, options: ChunkOptions, { stallMs, pingMs, clock }: SseTimes) {
     this.#call = call;
     this.#response = response;
     this.#stallMs = stallMs;
     this.#writer = new ChunkWriter(options);
+    if (pingMs === 0) return;
+    const ping = new SsePing(clock, pingMs, () => {
+      this.#begin();
+      if (!response.writableNeedDrain) response.write(': ping\n\n');
+    });
+    response.once('close', () => ping.stop());
+    this.#ping = ping;
   }
 
   /** Whether anything was sent: a fault is an event from then on. */
@@ -41,6 +59,7 @@ export class SseReply implements Reply<StreamChatCompletionResponse> {
   message(chunk: StreamChatCompletionResponse): boolean {
     const texts = this.#writer.push(chunk);
     this.#begin();
+    this.#ping?.wrote();
     return texts.length === 0 || this.#write(texts);
   }
 
@@ -49,14 +68,21 @@ export class SseReply implements Reply<StreamChatCompletionResponse> {
     else resume();
   }
 
+  /** The answer goes out by other means: nothing was sent yet. */
+  stop(): void {
+    this.#ping?.stop();
+  }
+
   /** The answer is whole. */
   end(): void {
+    this.#ping?.stop();
     this.#begin();
     this.#response.end(`${this.#writer.end().map(event).join('')}data: [DONE]\n\n`);
   }
 
   /** The answer broke off: an error event, and no [DONE]. */
   fail(fault: Fault): void {
+    this.#ping?.stop();
     this.#response.end(this.#writer.flush().map(event).join('') + event(errorJson(fault, this.#call.report)));
   }
 

@@ -14,7 +14,7 @@ import { requestOf } from './query.ts';
 import { createRoutes, type Route } from './routes.ts';
 
 type SurfaceParts = Pick<ServerParts, 'rpcs' | 'gate' | 'clock' | 'metrics'>;
-type SurfaceOptions = Pick<ServerOptions, 'maxRequestBytes' | 'requestTimeoutMs' | 'stalledReaderMs'>;
+type SurfaceOptions = Pick<ServerOptions, 'maxRequestBytes' | 'requestTimeoutMs' | 'stalledReaderMs' | 'ssePingMs'>;
 
 /**
  * The HTTP/JSON surface: every route of the contract's `google.api.http` options, in OpenAI's shapes, and
@@ -22,6 +22,7 @@ type SurfaceOptions = Pick<ServerOptions, 'maxRequestBytes' | 'requestTimeoutMs'
  */
 export function createHttpSurface(parts: SurfaceParts, options: SurfaceOptions, calls: Calls): RequestHandler {
   const { gate, clock, metrics } = parts;
+  const times = { stallMs: options.stalledReaderMs, pingMs: options.ssePingMs ?? 0, clock };
   const table = createRoutes(parts.rpcs);
   const codecs = new Map<Route, AnswerCodec>();
   for (const route of table.routes) {
@@ -65,7 +66,7 @@ export function createHttpSurface(parts: SurfaceParts, options: SurfaceOptions, 
   function withBody(exchange: Exchange, route: Route): void {
     readBody(exchange.request, options, clock, (fault, bytes) => {
       if (fault !== undefined) exchange.fail(fault);
-      else attempt(exchange, () => settle(exchange, serveChat(exchange, route, bytes, options.stalledReaderMs)));
+      else attempt(exchange, () => settle(exchange, serveChat(exchange, route, bytes, times)));
     });
   }
 
