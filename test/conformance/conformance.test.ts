@@ -7,8 +7,8 @@ import { part, suite } from '../support/parts.ts';
 const given = process.env['CONFORMANCE_BIN'];
 
 suite('the Connect conformance suite', given ? ['go'] : ['connectconformance', 'go'], () => {
-  it('passes whole', { timeout: 600_000 }, async () => {
-    const { code, output } = await run(given ?? part('connectconformance'));
+  it.each(['on', 'off'])('passes whole with lanes %s', { timeout: 600_000 }, async (lanes) => {
+    const { code, output } = await run(given ?? part('connectconformance'), lanes);
     const failed = output.split('\n').filter((line) => line.startsWith('FAILED'));
     expect(failed).toEqual([]);
     expect(code, output.slice(-2000)).toBe(0);
@@ -19,13 +19,13 @@ suite('the Connect conformance suite', given ? ['go'] : ['connectconformance', '
 });
 
 /** The suite's exit code and what it printed. Its `-v` keeps a hang from being silent. */
-function run(binary: string): Promise<{ code: number | null; output: string }> {
+function run(binary: string, lanes: string): Promise<{ code: number | null; output: string }> {
   const folder = import.meta.dirname;
   const server = [process.execPath, join(folder, 'server.ts')];
   const child = spawn(
     binary,
     ['--conf', join(folder, 'config.yaml'), '--mode', 'server', '--max-servers', '2', '-v', '--', ...server],
-    { stdio: ['ignore', 'pipe', 'pipe'] },
+    { stdio: ['ignore', 'pipe', 'pipe'], env: { ...process.env, LANES: lanes } },
   );
   let output = '';
   child.stdout.on('data', (chunk: Buffer) => {

@@ -1,5 +1,6 @@
 #!/bin/sh
 # Runs the Connect conformance suite against the port; arguments go to the suite, for example `--run 'Basic/**'`.
+# LANES=off serves every call by connect-es.
 set -eu
 here=$(cd "$(dirname "$0")" && pwd)
 suite=${CONFORMANCE_BIN:-$(PATH=$here/../../.cache/bin:$PATH command -v connectconformance || true)}

@@ -5,6 +5,7 @@ import { Readiness } from '../../src/kernel/readiness.ts';
 import { defaultServerOptions, type ServerOptions } from '../../src/transports/parts.ts';
 import { createServer } from '../../src/transports/server.ts';
 import { conformanceRegistry, messageOf } from './descriptors.ts';
+import { conformanceRpcs, suiteStatus } from './rpcs.ts';
 import { mountConformance } from './service.ts';
 
 /** The suite's ServerCompatRequest, as far as it concerns us. */
@@ -19,11 +20,12 @@ const registry = conformanceRegistry();
 const request = fromBinary(messageOf(registry, 'ServerCompatRequest'), await readFrame()) as unknown as CompatRequest;
 const server = await createServer(
   {
-    rpcs: [],
+    rpcs: conformanceRpcs(registry),
     gate: { authenticate() {} },
     observer: { begin() {}, end() {} },
     clock: systemClock,
     readiness: new Readiness([]),
+    statusOf: suiteStatus,
   },
   optionsFor(request),
   [mountConformance(registry)],
@@ -45,6 +47,7 @@ function optionsFor({ useTls, clientTlsCert, messageReceiveLimit, serverCreds }:
   const options = {
     ...defaultServerOptions,
     port: 0,
+    lanes: process.env['LANES'] !== 'off',
     maxRequestBytes: messageReceiveLimit || defaultServerOptions.maxRequestBytes,
   };
   if (!useTls || serverCreds === undefined) return options;

@@ -1,72 +1,42 @@
 import { setTimeout as sleep } from 'node:timers/promises';
-import { create, type FileRegistry, type Message } from '@bufbuild/protobuf';
-import { type Any, anyPack, anyUnpack } from '@bufbuild/protobuf/wkt';
+import type { FileRegistry, Message } from '@bufbuild/protobuf';
 import { type Code, ConnectError, type HandlerContext } from '@connectrpc/connect';
 import type { Mount } from '../../src/transports/connect/lane.ts';
-import { conformanceService, messageOf } from './descriptors.ts';
+import {
+  createPayloads,
+  type ErrorDefinition,
+  type Metadata,
+  type StreamDefinition,
+  type StreamRequest,
+  type UnaryDefinition,
+  type UnaryRequest,
+} from './definitions.ts';
+import { conformanceService } from './descriptors.ts';
 
-interface Header {
-  readonly name: string;
-  readonly value: readonly string[];
-}
-
-interface ErrorDefinition {
-  readonly code: number;
-  readonly message?: string;
-  readonly details: readonly Any[];
-}
-
-interface UnaryDefinition {
-  readonly responseHeaders: readonly Header[];
-  readonly responseTrailers: readonly Header[];
-  readonly responseDelayMs: number;
-  readonly response:
-    | { readonly case: 'responseData'; readonly value: Uint8Array }
-    | { readonly case: 'error'; readonly value: ErrorDefinition }
-    | { readonly case: undefined };
-}
-
-interface StreamDefinition {
-  readonly responseHeaders: readonly Header[];
-  readonly responseTrailers: readonly Header[];
-  readonly responseDelayMs: number;
-  readonly responseData: readonly Uint8Array[];
-  readonly error?: ErrorDefinition;
-}
-
-type UnaryRequest = Message & { readonly responseDefinition?: UnaryDefinition };
-type StreamRequest = Message & { readonly responseDefinition?: StreamDefinition; readonly fullDuplex?: boolean };
-
-/** The suite's service, as its proto describes it: answers what the request says it should be answered. */
+/**
+ * The suite's methods that are no `Rpc`, as its proto describes them: those that take a stream, and the one that may be
+ * called by GET. They answer what the request says they should be answered.
+ */
 export function mountConformance(registry: FileRegistry): Mount {
   const service = conformanceService(registry);
-  const infoDesc = messageOf(registry, 'ConformancePayload.RequestInfo');
+  const payloads = createPayloads(registry);
   const method = (localName: string) => {
     const desc = service.method[localName];
     if (desc === undefined) throw new Error(`the suite has no method ${localName}`);
     return desc;
   };
 
-  const requestInfo = (context: HandlerContext, requests: readonly Message[]): Message => {
-    const timeout = context.timeoutMs();
-    const query = [...new URL(context.url).searchParams].map(([name, value]) => ({ name, value: [value] }));
-    return create(infoDesc, {
-      requestHeaders: [...context.requestHeader].map(([name, value]) => ({ name, value: [value] })),
-      ...(timeout === undefined ? {} : { timeoutMs: BigInt(timeout) }),
-      requests: requests.map((request) => anyPack(registry.getMessage(request.$typeName) ?? infoDesc, request)),
-      ...(context.requestMethod === 'GET' ? { connectGetInfo: { queryParams: query } } : {}),
+  const requestInfo = (context: HandlerContext, requests: readonly Message[]): Message =>
+    payloads.requestInfo({
+      headers: context.requestHeader,
+      timeoutMs: context.timeoutMs(),
+      requests,
+      ...(context.requestMethod === 'GET' ? { query: new URL(context.url).searchParams } : {}),
     });
-  };
 
-  const errorOf = ({ code, message, details }: ErrorDefinition, info: Message | undefined): ConnectError => {
-    const outgoing = details.map((any) => {
-      const value = anyUnpack(any, registry);
-      const desc = value && registry.getMessage(value.$typeName);
-      if (value === undefined || desc === undefined) throw new Error(`unknown detail ${any.typeUrl}`);
-      return { desc, value };
-    });
-    if (info !== undefined) outgoing.push({ desc: infoDesc, value: info });
-    return new ConnectError(message ?? '', code as Code, undefined, outgoing);
+  const errorOf = (definition: ErrorDefinition, info: Message | undefined): ConnectError => {
+    const details = payloads.details(definition, info);
+    return new ConnectError(definition.message ?? '', definition.code as Code, undefined, details);
   };
 
   const answer = async (
@@ -106,9 +76,6 @@ export function mountConformance(registry: FileRegistry): Mount {
     }
     if (definition?.error) throw errorOf(definition.error, info);
   }
-
-  const serverStream = (request: Message, context: HandlerContext): AsyncIterable<object> =>
-    send(context, (request as StreamRequest).responseDefinition, [request]);
 
   async function* bidiStream(requests: AsyncIterable<Message>, context: HandlerContext): AsyncGenerator<object> {
     const unanswered: Message[] = [];
@@ -150,21 +117,15 @@ export function mountConformance(registry: FileRegistry): Mount {
   return {
     services: [service],
     routes(router) {
-      const implementations = { unary, idempotentUnary: unary, clientStream, serverStream, bidiStream };
+      const implementations = { idempotentUnary: unary, clientStream, bidiStream };
       for (const [name, implementation] of Object.entries(implementations)) {
         router.rpc(method(name), implementation as never);
       }
-      router.rpc(method('unimplemented'), (() => {
-        throw new ConnectError('not implemented', 12);
-      }) as never);
     },
   };
 }
 
-function setHeaders(
-  context: HandlerContext,
-  definition: { readonly responseHeaders: readonly Header[]; readonly responseTrailers: readonly Header[] } | undefined,
-): void {
+function setHeaders(context: HandlerContext, definition: Metadata | undefined): void {
   for (const { name, value } of definition?.responseHeaders ?? []) {
     for (const one of value) context.responseHeader.append(name, one);
   }

@@ -1,10 +1,9 @@
 import { Code, ConnectError } from '@connectrpc/connect';
 import { Fault, type FaultReason } from '../../kernel/fault.ts';
-import { statusOf } from '../status.ts';
+import type { RpcStatus } from '../status.ts';
 
-/** A fault as Connect wants it thrown. */
-export function connectErrorOf(fault: Fault): ConnectError {
-  const { code, message, details } = statusOf(fault);
+/** A fault's status as Connect wants it thrown. */
+export function connectErrorOf(fault: Fault, { code, message, details }: RpcStatus): ConnectError {
   const error = new ConnectError(message, codeOf(code), undefined, [...details]);
   error.cause = fault;
   return error;
@@ -55,9 +54,9 @@ const requestFaults = /^(?:parse binary|decompression failed|received compressed
  * Completes an error that Connect raised by itself, before it is encoded: ErrorInfo as for every other fault, and the
  * caller's bad bytes are no internal error. gRPC prescribes INTERNAL for a compressed message without grpc-encoding.
  */
-export function completeError(error: ConnectError, fault: Fault): void {
+export function completeError(error: ConnectError, fault: Fault, { details }: RpcStatus): void {
   if (error.code === Code.Internal && fault.reason === 'BODY_INVALID' && !error.rawMessage.startsWith('received')) {
     Object.assign(error, { code: Code.InvalidArgument });
   }
-  error.details.push(...statusOf(fault).details);
+  error.details.push(...details);
 }

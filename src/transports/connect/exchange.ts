@@ -4,6 +4,7 @@ import type { Call, Headers as CallHeaders } from '../../kernel/call.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { RequestBody } from '../body.ts';
 import type { ServerRequest, ServerResponse } from '../listener.ts';
+import type { RpcStatus } from '../status.ts';
 import { connectErrorOf } from './errors.ts';
 import { decodeBase64, grpcWebBinaryType } from './grpc-web-text.ts';
 
@@ -18,6 +19,8 @@ export interface Exchange {
   /** Aborted when the call is cancelled, for whatever reason. */
   readonly abort: AbortController;
   readonly values: ContextValues;
+  /** How the caller is told of a fault. */
+  readonly statusOf: (fault: Fault) => RpcStatus;
   /** What the call failed with, as soon as that is known. */
   fault: Fault | undefined;
 }
@@ -32,23 +35,29 @@ export function exchangeOf(values: ContextValues): Exchange {
 }
 
 /** Ties caller, call and handler together: whichever is cancelled first cancels the rest. */
-export function createExchange(call: Call, request: ServerRequest, response: ServerResponse, text: boolean): Exchange {
+export function createExchange(
+  call: Call,
+  request: ServerRequest,
+  response: ServerResponse,
+  text: boolean,
+  statusOf: Exchange['statusOf'],
+): Exchange {
   const body = new RequestBody(request);
   const abort = new AbortController();
   const values = createContextValues();
-  const exchange: Exchange = { call, request, response, body, text, abort, values, fault: undefined };
+  const exchange: Exchange = { call, request, response, body, text, abort, values, statusOf, fault: undefined };
   values.set(exchangeKey, exchange);
   call.cancellation.onCancel((fault) => {
     exchange.fault ??= fault;
     body.fail(fault);
-    abort.abort(connectErrorOf(fault));
+    abort.abort(connectErrorOf(fault, statusOf(fault)));
   });
   return exchange;
 }
 
 /** The request as Connect's handlers take it. Its URL is told only for the query: the authority is the caller's word. */
 export function universalRequest(exchange: Exchange): UniversalServerRequest {
-  const { request, body, text, abort, values } = exchange;
+  const { request, body, text, abort, values, statusOf } = exchange;
   const header = webHeaders(request.headers);
   if (text) header.set('content-type', grpcWebBinaryType);
   return {
@@ -56,18 +65,18 @@ export function universalRequest(exchange: Exchange): UniversalServerRequest {
     method: request.method ?? '',
     url: `http://localhost${request.url ?? '/'}`,
     header,
-    body: faultless(text ? decodeBase64(body) : body),
+    body: faultless(text ? decodeBase64(body) : body, statusOf),
     signal: abort.signal,
     contextValues: values,
   };
 }
 
 /** What a body is rejected with, in Connect's terms. */
-function faultless(body: AsyncIterableIterator<Uint8Array>): AsyncIterable<Uint8Array> {
+function faultless(body: AsyncIterableIterator<Uint8Array>, statusOf: Exchange['statusOf']): AsyncIterable<Uint8Array> {
   const iterator: AsyncIterableIterator<Uint8Array> = {
     next: () =>
       body.next().catch((thrown: unknown) => {
-        if (thrown instanceof Fault) throw connectErrorOf(thrown);
+        if (thrown instanceof Fault) throw connectErrorOf(thrown, statusOf(thrown));
         throw new ConnectError(thrown instanceof Error ? thrown.message : 'unreadable body', Code.InvalidArgument);
       }),
     return: () => body.return?.() ?? Promise.resolve({ done: true, value: undefined }),

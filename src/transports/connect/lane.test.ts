@@ -331,7 +331,7 @@ describe('unknown methods', () => {
       { ':path': '/llmbridge.v1.ChatService/Nope', 'content-type': 'application/grpc+proto' },
       envelope(Buffer.alloc(0)),
     );
-    expect(reply.headers).toMatchObject({ ':status': 200, 'grpc-status': '12', 'grpc-message': 'unknown%20method' });
+    expect(reply.headers).toMatchObject({ ':status': 200, 'grpc-status': '12', 'grpc-message': 'unknown method' });
     expect(reply.body.length).toBe(0);
     await port.whenEnded(1);
     expect(port.ended).toMatchObject([{ call: { method: 'unknown' }, fault: { reason: 'ROUTE_NOT_FOUND' } }]);

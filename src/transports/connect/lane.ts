@@ -11,6 +11,7 @@ import { openingOf } from '../opening.ts';
 import type { ServerOptions, ServerParts } from '../parts.ts';
 import { pathOf } from '../paths.ts';
 import { finished, reset } from '../response.ts';
+import { statusOf } from '../status.ts';
 import { connectTimeout, grpcTimeout } from '../timeout.ts';
 import { completeError, connectErrorOf, faultOf } from './errors.ts';
 import { createExchange, type Exchange, exchangeOf, universalRequest } from './exchange.ts';
@@ -31,7 +32,7 @@ export interface ConnectLaneInit {
   /** Methods that need no credential, by path. */
   readonly open: ReadonlySet<string>;
   readonly mounts: readonly Mount[];
-  readonly parts: Pick<ServerParts, 'gate' | 'clock'>;
+  readonly parts: Pick<ServerParts, 'gate' | 'clock' | 'statusOf'>;
   readonly options: Pick<ServerOptions, 'maxRequestBytes' | 'requestTimeoutMs' | 'stalledReaderMs'>;
   readonly calls: Calls;
 }
@@ -70,7 +71,8 @@ export function createConnectLane(init: ConnectLaneInit): ConnectLane {
   const serve = (handler: UniversalHandler, request: ServerRequest, response: ServerResponse): void => {
     const call = calls.open(openingOf(request, handler.requestPath, protocolOf(request)));
     call.streaming = handler.method.methodKind !== 'unary';
-    const exchange = createExchange(call, request, response, isGrpcWebText(request.headers['content-type']));
+    const text = isGrpcWebText(request.headers['content-type']);
+    const exchange = createExchange(call, request, response, text, parts.statusOf ?? statusOf);
 
     const end = (): void => {
       stopWaiting?.();
@@ -166,7 +168,7 @@ const streamTypes = `application/connect+json, application/connect+proto, ${grpc
 /** Remembers the fault of the call and makes what Connect has to throw of it. */
 function fail(exchange: Exchange, thrown: unknown): Error {
   exchange.fault ??= Fault.from(thrown);
-  return connectErrorOf(exchange.fault);
+  return connectErrorOf(exchange.fault, exchange.statusOf(exchange.fault));
 }
 
 /**
@@ -179,7 +181,7 @@ function watchErrors(context: HandlerContext, exchange: Exchange, own: boolean):
     if (!(error instanceof ConnectError)) return;
     const fault = faultOf(error);
     exchange.fault ??= fault;
-    if (own && !(error.cause instanceof Fault)) completeError(error, fault);
+    if (own && !(error.cause instanceof Fault)) completeError(error, fault, exchange.statusOf(fault));
   });
 }
 
@@ -194,6 +196,8 @@ function route(router: ConnectRouter, { desc, handle }: Rpc): void {
           return reply.take();
         } catch (thrown) {
           throw fail(exchange, thrown);
+        } finally {
+          addTrailers(exchange, context);
         }
       });
       break;
@@ -201,16 +205,22 @@ function route(router: ConnectRouter, { desc, handle }: Rpc): void {
       router.rpc(desc as DescMethodServerStreaming, (message, context) => {
         const exchange = exchangeOf(context.values);
         const reply = new StreamReply<Message>((fault) => fail(exchange, fault));
-        uncancelled(exchange, handle(exchange.call, message, reply)).then(
-          () => reply.end(),
-          (thrown: unknown) => reply.end(Fault.from(thrown)),
-        );
+        uncancelled(exchange, handle(exchange.call, message, reply))
+          .finally(() => addTrailers(exchange, context))
+          .then(
+            () => reply.end(),
+            (thrown: unknown) => reply.end(Fault.from(thrown)),
+          );
         return reply;
       });
       break;
     default:
       throw new Error(`${pathOf(desc)}: a method that takes a stream is mounted, not routed`);
   }
+}
+
+function addTrailers({ call }: Exchange, { responseTrailer }: HandlerContext): void {
+  for (const name in call.replyTrailers) responseTrailer.append(name, call.replyTrailers[name] ?? '');
 }
 
 /** Follows a method until it is done or the call is cancelled: the caller is told at once, whatever the method does. */

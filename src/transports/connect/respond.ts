@@ -1,6 +1,7 @@
 import type { OutgoingHttpHeaders } from 'node:http';
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { discard } from '../body.ts';
+import { encodeMessage } from '../grpc-message.ts';
 import { finished, whenDrained } from '../response.ts';
 import type { Exchange } from './exchange.ts';
 import { encodeBase64, grpcWebTextType } from './grpc-web-text.ts';
@@ -25,7 +26,7 @@ export async function respond(exchange: Exchange, reply: UniversalServerResponse
       chunk = await chunks?.next();
     }
     if (response.destroyed) return;
-    if (reply.trailer) response.addTrailers(nodeHeaders(reply.trailer));
+    if (reply.trailer) response.addTrailers(trailersOf(reply.trailer));
     if (!exchange.body.ended) finished(response).once('finish', () => discard(request));
     response.end();
   } finally {
@@ -40,6 +41,14 @@ function head(exchange: Exchange, reply: UniversalServerResponse): OutgoingHttpH
   };
   if (exchange.text && headers['content-type'] !== undefined) headers['content-type'] = grpcWebTextType;
   return headers;
+}
+
+/** Connect escapes more of `grpc-message` than it has to, which loggers between us and the caller show as it is. */
+function trailersOf(web: Headers): OutgoingHttpHeaders {
+  const trailers = nodeHeaders(web);
+  const message = web.get('grpc-message');
+  if (message !== null) trailers['grpc-message'] = encodeMessage(decodeURIComponent(message));
+  return trailers;
 }
 
 function nodeHeaders(web: Headers): OutgoingHttpHeaders {

@@ -1,6 +1,7 @@
 import type { Call } from '../../kernel/call.ts';
 import type { Fault } from '../../kernel/fault.ts';
 import { discard } from '../body.ts';
+import { encodeMessage } from '../grpc-message.ts';
 import type { ServerRequest, ServerResponse } from '../listener.ts';
 import { finished } from '../response.ts';
 import { statusOf } from '../status.ts';
@@ -30,7 +31,7 @@ export function refuseUnknown(call: Call, fault: Fault, request: ServerRequest, 
     ...call.replyHeaders,
     'content-type': request.headers['content-type'] ?? 'application/grpc',
     'grpc-status': String(code),
-    'grpc-message': encodeURIComponent(message),
+    'grpc-message': encodeMessage(message),
   };
   if (response.stream === undefined) {
     response.writeHead(200, head);

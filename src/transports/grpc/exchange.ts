@@ -44,6 +44,7 @@ export class GrpcExchange implements Reply<Message> {
   #requestEnded = false;
   /** The one message of a unary method. */
   #answer: Message | undefined;
+  #invoked = false;
   #headSent = false;
   /** Nothing more is written but the trailers. */
   #over = false;
@@ -153,6 +154,7 @@ export class GrpcExchange implements Reply<Message> {
       this.refuse(unreadable());
       return;
     }
+    this.#invoked = true;
     const failed = (thrown: unknown): void => this.#finish(Fault.from(thrown));
     try {
       this.#rpc.handle(this.call, request, this).then(() => this.#succeed(), failed);
@@ -198,7 +200,9 @@ export class GrpcExchange implements Reply<Message> {
       discardRest(stream, () => stream.close(http2.constants.NGHTTP2_NO_ERROR));
     }
     this.#around.lingering.watch(this);
-    if (this.#headSent) {
+    if (this.#invoked) {
+      // Reply headers of the method stay leading metadata, as clients don't look for them among the trailers.
+      if (!this.#headSent) this.#sendHead();
       stream.end();
       return;
     }

@@ -1,6 +1,7 @@
 import { create, toBinary } from '@bufbuild/protobuf';
 import { anyPack } from '@bufbuild/protobuf/wkt';
 import { StatusSchema } from '../../../gen/es/google/rpc/status_pb.ts';
+import { encodeMessage } from '../grpc-message.ts';
 import type { RpcStatus } from '../status.ts';
 
 /** A status as gRPC's trailers tell it: `grpc-status`, `grpc-message` and `grpc-status-details-bin`. */
@@ -12,17 +13,4 @@ export function statusHeaders({ code, message, details }: RpcStatus): Record<str
     headers['grpc-status-details-bin'] = Buffer.from(status).toString('base64').replace(/=+$/, '');
   }
   return headers;
-}
-
-const unsafe = /[^ -$&-~]/u;
-const unsafeRuns = /[^ -$&-~]+/gu;
-
-/** Percent-encodes what `grpc-message` can't carry, and no more (gRPC over HTTP/2, "Percent-Encoded"). */
-export const encodeMessage = (text: string): string =>
-  unsafe.test(text) ? text.toWellFormed().replace(unsafeRuns, percent) : text;
-
-function percent(run: string): string {
-  let encoded = '';
-  for (const byte of Buffer.from(run)) encoded += `%${byte < 16 ? '0' : ''}${byte.toString(16).toUpperCase()}`;
-  return encoded;
 }
