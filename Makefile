@@ -27,8 +27,10 @@ node_modules/.package-lock.json: package-lock.json
 deps: node_modules/.package-lock.json ## Install the npm packages
 
 .PHONY: generate
-generate: deps ## Regenerate gen/ from proto/
+generate: deps ## Regenerate gen/ from proto/, and the pages that come from the code
 	buf generate
+	for page in docs/configuration.md: docs/providers.md:--providers .env.example:--env; do \
+	  node src/main.ts config-reference $${page#*:} > .cache-page && mv .cache-page $${page%%:*}; done
 
 .PHONY: build
 build: deps ## Compile to dist/

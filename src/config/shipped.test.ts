@@ -6,6 +6,7 @@ import { chooseConfig } from './choose.ts';
 import { envExample } from './env-example.ts';
 import { loadConfig } from './load.ts';
 import { packageRoot, shippedConfigs } from './package-root.ts';
+import { providerTable } from './provider-table.ts';
 import { configReference } from './reference.ts';
 
 const root = packageRoot();
@@ -23,6 +24,10 @@ describe('files under configs', () => {
 });
 
 describe('generated files', () => {
+  it('docs/providers.md is what `llm-bridge config-reference --providers` prints', () => {
+    expect(read('docs/providers.md')).toBe(providerTable(providerTypes));
+  });
+
   it('docs/configuration.md is what `llm-bridge config-reference` prints', () => {
     expect(read('docs/configuration.md')).toBe(configReference(providerTypes));
   });
