@@ -146,6 +146,7 @@ describe('a provider without its key', () => {
     expect(disabled('providers: { c: { type: cloud, api_keys: ["${MY_KEY}"] } }')).toMatch(/set MY_KEY$/);
     expect(disabled('providers: { c: { type: cloud, api_keys: [] } }')).toMatch(/LLMBRIDGE_PROVIDERS__C__API_KEYS/);
     expect(disabled('providers: { c: { type: own-server, region: a, base_url: "http://a" } }')).toBeUndefined();
+    expect(disabled('providers: { c: { type: cloud, identity: {} } }')).toBeUndefined();
   });
 
   it('takes the usual variable, but only towards the usual address', () => {
@@ -180,11 +181,11 @@ describe('secrets', () => {
 describe('settings that this build does not act on', () => {
   it('are refused where silence would be unsafe', () => {
     const errors = errorsOf(
-      `${SIM}rate_limit: { user: { requests: 60/m } }\nsecurity: { sealing: { mode: required } }`,
+      `${SIM}rate_limit: { user: { requests: 60/m } }\nmonitoring: { metrics: { public: false } }`,
     );
     expect(errors).toEqual([
       expect.stringMatching(/^2:21: rate_limit\.user: this build does not enforce limits/),
-      expect.stringMatching(/^3:30: security\.sealing\.mode: this build does not open sealed requests/),
+      expect.stringMatching(/^3:34: monitoring\.metrics\.public: this build asks for no credential at \/metrics/),
     ]);
   });
 

@@ -52,13 +52,14 @@ function withUsualKeys(value: Record<string, unknown>, types: readonly Configura
 /** Why an instance can't be asked, with the variable to set. */
 function keyMissing(
   name: string,
-  instance: Pick<ProviderInstance, 'type' | 'api_keys'>,
+  instance: Pick<ProviderInstance, 'type' | 'api_keys' | 'options'>,
   types: readonly ConfigurableType[],
   names: ReadonlyMap<string, readonly string[]>,
   value: unknown,
 ): string | undefined {
   const type = types.find((candidate) => candidate.type === instance.type);
   if (type === undefined || !type.requiresKey || instance.api_keys.length > 0) return undefined;
+  if (type.keyOptions?.some((option) => instance.options[option] !== undefined)) return undefined;
   const lacks = `provider ${name} has no API key: set`;
   const written = [...names].flatMap(([key, variables]) => {
     const path = JSON.parse(key) as Path;

@@ -6,7 +6,7 @@ import { secret } from './secret.ts';
 /** The parts of a provider type that the configuration needs. */
 export type ConfigurableType = Pick<
   ProviderType,
-  'type' | 'title' | 'baseUrl' | 'keyVariable' | 'requiresKey' | 'simulated' | 'options'
+  'type' | 'title' | 'baseUrl' | 'keyVariable' | 'requiresKey' | 'keyOptions' | 'simulated' | 'options'
 >;
 
 const httpUrl = z.string().refine(

@@ -17,6 +17,8 @@ export interface ProviderType {
   readonly keyVariable: string | undefined;
   /** Whether an instance without a key is disabled. */
   readonly requiresKey: boolean;
+  /** The options of which any stands in a key's place. */
+  readonly keyOptions?: readonly string[];
   /** The answers come from a simulator in this process, not from a model. */
   readonly simulated: boolean;
   /** Configuration keys beyond those that every instance has. */

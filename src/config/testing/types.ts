@@ -12,6 +12,8 @@ export const testTypes: readonly ConfigurableType[] = [
     baseUrl: 'https://cloud.example.com/v1',
     keyVariable: 'CLOUD_API_KEY',
     requiresKey: true,
+    keyOptions: ['identity'],
+    options: { identity: z.object({}).optional() },
   },
   { ...base, type: 'own-server', title: 'Own server', options: { region: z.string().describe('Where it is.') } },
   {

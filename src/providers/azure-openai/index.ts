@@ -2,6 +2,7 @@ import { z } from 'zod';
 import type { ChatInput, ProviderSettings } from '../../kernel/adapter.ts';
 import { openAiCompatible } from '../openai-compatible/adapter.ts';
 import type { Resource } from '../openai-compatible/provider.ts';
+import { entraOptions, entraToken } from './entra.ts';
 
 /** Versions of the v1 surface, which takes the deployment in the body; all others are dates. */
 const undated: ReadonlySet<string> = new Set(['v1', 'preview', 'latest']);
@@ -41,7 +42,12 @@ export const azureOpenAi = openAiCompatible({
   options: {
     api_version: z.string().optional(),
     deployments: z.record(z.string(), z.string()).optional(),
+    entra: entraOptions
+      .optional()
+      .describe('Microsoft Entra ID in place of a key: a service principal, or `{}` for the identity of the machine.'),
   },
+  keyOptions: ['entra'],
+  signer: (settings) => entraToken(settings),
   quirks: { limit: 'max_completion_tokens', developerRole: 'developer', allowedTools: true, customTools: true },
   credential,
   path,

@@ -23,12 +23,14 @@ export const openAiCompatible = (provider: CompatibleProvider): ProviderType => 
   baseUrl: provider.baseUrl,
   keyVariable: provider.keyVariable,
   requiresKey: provider.requiresKey ?? true,
+  ...(provider.keyOptions && { keyOptions: provider.keyOptions }),
   simulated: provider.simulated ?? false,
   options: { ...(provider.responses ? api : undefined), ...provider.options },
   adapter: (settings) =>
     settings.options['api'] === 'responses'
       ? responsesAdapter(provider, settings)
       : compatibleAdapter(provider, settings),
+  ...(provider.signer && { signer: provider.signer }),
 });
 
 function compatibleAdapter(provider: CompatibleProvider, settings: ProviderSettings): ProviderAdapter {

@@ -3,6 +3,7 @@ import type { FinishReason } from '../../../gen/es/llmbridge/v1/chat_service_pb.
 import type { ChatInput, ProviderSettings } from '../../kernel/adapter.ts';
 import type { JsonInput } from '../../kernel/json-text.ts';
 import type { ChatRequest } from '../../kernel/messages.ts';
+import type { ProviderType } from '../../kernel/provider.ts';
 import type { JsonObject } from '../shared/json-body.ts';
 import type { Notes } from '../shared/notes.ts';
 import type { ProviderError } from '../shared/provider-fault.ts';
@@ -71,6 +72,9 @@ export interface CompatibleProvider {
   readonly keyVariable?: string;
   /** True unless said otherwise. */
   readonly requiresKey?: boolean;
+  /** The options of which any stands in a key's place, with the stage that makes use of them. */
+  readonly keyOptions?: readonly string[];
+  readonly signer?: ProviderType['signer'];
   readonly simulated?: boolean;
   readonly options?: z.ZodRawShape;
   /** It speaks Responses too, where an instance's `api` says so. */
