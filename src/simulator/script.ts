@@ -108,27 +108,35 @@ function streamScript(dialect: Dialect, answer: Answer, query: Query, knobs: Kno
     { wait: knobs.ttft ?? 0 },
   ];
   let tokens = 0;
-  const seen = new Set<string>();
-  /** Once, as soon as the count is reached: after the first event for 0, else after the nth token. */
+  const done = new Set<string>();
+  /** Once, as soon as the count is reached. */
   const reached = (name: string, at: number | undefined): boolean => {
-    if (at === undefined || tokens < at || seen.has(name)) return false;
-    seen.add(name);
+    if (at === undefined || tokens < at || done.has(name)) return false;
+    done.add(name);
     return true;
   };
-  for (const event of dialect.events(answer, query, created, knobs.no_done !== true)) {
-    if (event.token && tokens > 0 && pace !== undefined) steps.push(pace);
-    steps.push({ data: event.data });
-    if (event.token) tokens++;
+  /** What comes now instead of the next event; true where it is the end. */
+  const broken = (): boolean => {
     if (reached('malformed', malformed)) steps.push({ data: dialect.malformed(answer, query, created) });
     if (reached('stall', stall)) steps.push({ wait: stallFor });
     if (reached('fault', knobs.fault_after)) {
       const fault = typeof knobs.fault === 'number' ? knobs.fault : 500;
       steps.push({ data: dialect.errorEvent(faultError(fault, knobs.retry_after)) }, { last: 'end' });
-      return { steps, course: courseOf(knobs) };
+      return true;
     }
-    if (reached('cut', cut)) return { steps: [...steps, { last: 'close' }], course: courseOf(knobs) };
+    if (!reached('cut', cut)) return false;
+    steps.push({ last: 'close' });
+    return true;
+  };
+  for (const event of dialect.events(answer, query, created, knobs.no_done !== true)) {
+    // Some dialects begin with a token, others with an event that carries none.
+    if (event.token && tokens === 0 && broken()) break;
+    if (event.token && tokens > 0 && pace !== undefined) steps.push(pace);
+    steps.push({ data: event.data });
+    if (event.token) tokens++;
+    if (broken()) break;
   }
-  steps.push({ last: 'end' });
+  if (!steps.some((step) => 'last' in step)) steps.push({ last: 'end' });
   return { steps, course: courseOf(knobs) };
 }
 
