@@ -1,4 +1,4 @@
-import { type Blame, Fault } from '../kernel/fault.ts';
+import { type Blame, Code, Fault } from '../kernel/fault.ts';
 
 const movable: ReadonlySet<Blame> = new Set<Blame>(['limit', 'credential', 'target', 'provider']);
 
@@ -9,6 +9,9 @@ export function mayMoveOn({ reason, detail: { blame, status } }: Fault, contextF
   if (reason === 'PARAMETER_UNSUPPORTED' && status === undefined) return true;
   return movable.has(blame) || (blame === 'context' && contextFallback);
 }
+
+/** When a caller may come back who met a failing provider that is not ejected yet. */
+const soonMs = 1_000;
 
 /** How soon a fault may pass, and whether it is a limit. */
 interface Wait {
@@ -44,5 +47,7 @@ export function lastWord(failures: readonly Fault[], wait: Wait): Fault {
       ...(Number.isFinite(shortest) && { retryAfterMs: shortest }),
     });
   }
-  return failures.reduce((told, fault) => (weight(fault) >= weight(told) ? fault : told));
+  const told = failures.reduce((told, fault) => (weight(fault) >= weight(told) ? fault : told));
+  if (told.shape.code !== Code.UNAVAILABLE || told.detail.retryAfterMs !== undefined) return told;
+  return new Fault(told.reason, told.message, { ...told.detail, retryAfterMs: ms ?? soonMs });
 }

@@ -78,6 +78,15 @@ describe('retries', () => {
     expect(upstream(0).sent).toHaveLength(5);
   });
 
+  test('a failing provider is told with a time to come back', async () => {
+    const { upstream, complete } = setUpWith({}, 'a');
+    inTurn(upstream(0), [500, 'provider']);
+    expect(await faultOf(complete())).toMatchObject({
+      reason: 'PROVIDER_UNAVAILABLE',
+      detail: { retryAfterMs: 1_000 },
+    });
+  });
+
   test('with four targets and fewer than half healthy, all but the cooling ones are asked', async () => {
     const { upstream, complete } = setUpWith({}, 'a', 'b', 'c', 'd');
     for (const index of [0, 1, 2]) inTurn(upstream(index), [500, 'provider']);
