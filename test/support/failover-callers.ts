@@ -32,7 +32,7 @@ export interface FailoverCaller {
   ask(port: number, model: string): Promise<Received>;
 }
 
-export const question = 'Tell me in exactly sixty words what a good gateway does when its providers fail in turn.';
+const question = 'Tell me in exactly sixty words what a good gateway does when its providers fail in turn.';
 
 interface Json {
   readonly [key: string]: unknown;

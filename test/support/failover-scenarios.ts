@@ -46,7 +46,7 @@ export interface Bench {
 }
 
 /** A gateway with configs/examples/failover.yaml, and a simulator of its own behind it. */
-export async function openBench(profile: keyof typeof failoverProfiles, caller: FailoverCaller): Promise<Bench> {
+async function openBench(profile: keyof typeof failoverProfiles, caller: FailoverCaller): Promise<Bench> {
   const pace = paces[profile];
   const simulator = await createSimulatorServer({ failover: failoverProfiles[profile] });
   const yaml = readFileSync(join(root, 'configs/examples/failover.yaml'), 'utf8');

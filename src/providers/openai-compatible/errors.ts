@@ -56,7 +56,7 @@ const codeLike = /^[\w.:-]{1,64}$/;
 type Codes = Readonly<Record<string, ProviderError['blame']>> | undefined;
 
 /** What an error body says, whichever of the family's shapes it has; `undefined` body for HTML, plain text and nothing. */
-export function readError(body: JsonObject | undefined, status: number, more: Codes): ProviderError {
+function readError(body: JsonObject | undefined, status: number, more: Codes): ProviderError {
   if (body === undefined) return { status };
   const inner = isObject(body['error']) ? body['error'] : isObject(body['message']) ? body['message'] : body;
   const message = messageOf(inner) ?? messageOf(body);
