@@ -35,7 +35,7 @@ const rows: readonly Row[] = [
   { name: 'anthropic' },
   { name: 'gemini', lacks: ['equal parts'] },
   { name: 'bedrock', model: 'anthropic.sim', lacks: ['reasoning count'] },
-  { name: 'cohere' },
+  { name: 'cohere', lacks: ['content filter'] },
   { name: 'ollama', lacks: ['cached', 'reasoning count', 'tool choice', 'content filter'] },
   { name: 'vertex', options: { project: 'p', location: 'l' }, lacks: ['equal parts'] },
   {
