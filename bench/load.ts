@@ -54,6 +54,7 @@ end
 }
 
 export const grpcPath = '/llmbridge.v1.ChatService/ChatCompletion';
+export const grpcStreamPath = '/llmbridge.v1.ChatService/StreamChatCompletion';
 
 /** gRPC by h2load, from one core: `connections` with `streams` requests at once on each. */
 export async function h2load(
@@ -63,11 +64,12 @@ export async function h2load(
   connections: number,
   streams: number,
   seconds: number,
+  path = grpcPath,
 ): Promise<Load> {
   const { stdout } = await run('taskset', [
     ...['-c', String(core), 'h2load', '-t1', '-c', String(connections), '-m', String(streams), '-D', String(seconds)],
     ...['-d', frame, '-H', 'content-type: application/grpc', '-H', 'te: trailers'],
-    `http://127.0.0.1:${port}${grpcPath}`,
+    `http://127.0.0.1:${port}${path}`,
   ]);
   const total = /(\d+) succeeded, (\d+) failed/.exec(stdout);
   const perSecond = Number(/([\d.]+) req\/s/.exec(stdout)?.[1]);
@@ -83,14 +85,14 @@ export async function h2load(
 }
 
 /** Makes one gRPC call and throws unless it went well: h2load does not look at trailers. */
-export async function checkGrpc(port: number, frame: Buffer): Promise<void> {
+export async function checkGrpc(port: number, frame: Buffer, path = grpcPath): Promise<void> {
   const session = http2.connect(`http://127.0.0.1:${port}`);
   try {
     await new Promise<void>((resolve, reject) => {
       session.on('error', reject);
       const stream = session.request({
         ':method': 'POST',
-        ':path': grpcPath,
+        ':path': path,
         'content-type': 'application/grpc',
         te: 'trailers',
       });

@@ -12,7 +12,7 @@ import { availableParallelism, tmpdir } from 'node:os';
 import { dirname, join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { parseArgs, promisify } from 'node:util';
-import { checkGrpc, checkHttp, h2load, type Load, wrk } from './load.ts';
+import { checkGrpc, checkHttp, grpcStreamPath, h2load, type Load, wrk } from './load.ts';
 import { grpcRequest, jsonAnswer, jsonRequest, MODEL, STREAM_CHUNKS, streamEvents, streamRequest } from './payload.ts';
 import { installed, type Pinned, startOn, until, usageOf } from './process.ts';
 import { print, rowsOf, type Sample } from './table.ts';
@@ -80,12 +80,17 @@ function staticAnswer(port: number, type: string, body: string): string {
 
 interface Target {
   readonly name: string;
+  readonly json: boolean;
   readonly grpc: boolean;
   readonly port: number;
   readonly program: Pinned;
 }
 
-const gatewayConfig = (port: number, upstream: number): string => `server: { host: 127.0.0.1, port: ${port} }
+const gatewayConfig = (
+  port: number,
+  upstream: number,
+  lanes: boolean,
+): string => `server: { host: 127.0.0.1, port: ${port}, lanes: ${lanes} }
 providers:
   openai: { type: openai, base_url: "http://127.0.0.1:${upstream}/v1", api_keys: [bench], models: [${MODEL}] }
 models:
@@ -95,9 +100,15 @@ models:
 
 async function targetsFor(upstream: number, folder: string, name: string): Promise<Target[]> {
   const targets: Target[] = [];
-  const [bare, gateway, proxy] = [await freePort(), await freePort(), await freePort()];
-  const start = (label: string, port: number, command: string[], grpc = false) =>
-    targets.push({ name: label, grpc, port, program: startOn(MEASURED_CORE, command) });
+  const [bare, proxy] = [await freePort(), await freePort()];
+  const start = (label: string, port: number, command: string[], kinds = { json: true, grpc: false }) =>
+    targets.push({ name: label, ...kinds, port, program: startOn(MEASURED_CORE, command) });
+  const startGateway = async (label: string, lanes: boolean, kinds: { json: boolean; grpc: boolean }) => {
+    const port = await freePort();
+    const config = join(folder, `gateway-${name}-${lanes}.yaml`);
+    writeFileSync(config, gatewayConfig(port, upstream, lanes));
+    start(label, port, [process.execPath, entry, 'serve', '--config', config], kinds);
+  };
   if (installed('nginx')) {
     const servers = `upstream u { server 127.0.0.1:${upstream}; keepalive 1024; keepalive_requests 100000000; }
 server { listen 127.0.0.1:${proxy}; location / { proxy_pass http://u; proxy_http_version 1.1;
@@ -105,9 +116,8 @@ server { listen 127.0.0.1:${proxy}; location / { proxy_pass http://u; proxy_http
     start('nginx proxy_pass', proxy, nginx(folder, `proxy-${name}`, servers));
   }
   start('bare Node proxy', bare, [process.execPath, join(here, 'bare-proxy.mjs'), String(bare), String(upstream)]);
-  const config = join(folder, `gateway-${name}.yaml`);
-  writeFileSync(config, gatewayConfig(gateway, upstream));
-  start('llm-bridge', gateway, [process.execPath, entry, 'serve', '--config', config], true);
+  await startGateway('llm-bridge', true, { json: true, grpc: true });
+  if (parts.has('grpc')) await startGateway('lanes off', false, { json: false, grpc: true });
   return targets;
 }
 
@@ -155,13 +165,14 @@ async function unary(): Promise<void> {
   const file = join(folder, 'frame');
   writeFileSync(file, frame);
   const withGrpc = parts.has('grpc') ? targets.filter((target) => target.grpc) : [];
-  for (const target of targets) await wrk(LOAD_CORE, folder, target.port, jsonRequest, connections, 2);
+  const withJson = parts.has('json') ? targets.filter((target) => target.json) : [];
+  for (const target of withJson) await wrk(LOAD_CORE, folder, target.port, jsonRequest, connections, 2);
   for (const { port } of withGrpc) {
     await checkGrpc(port, frame);
     await h2load(LOAD_CORE, file, port, 8, 8, 2);
   }
   for (let i = 0; i < repeats; i++) {
-    for (const target of parts.has('json') ? targets : []) {
+    for (const target of withJson) {
       await measure(`JSON, ${connections} connections`, target, () =>
         wrk(LOAD_CORE, folder, target.port, jsonRequest, connections, seconds),
       );
@@ -180,9 +191,22 @@ async function unary(): Promise<void> {
 async function bursts(): Promise<void> {
   const upstream = await upstreamOf('text/event-stream', streamEvents.join(''), 0);
   const targets = await started(upstream, 'sse', streamRequest);
-  for (const target of targets) await wrk(LOAD_CORE, folder, target.port, streamRequest, connections, 2);
+  const withSse = parts.has('sse') ? targets.filter((target) => target.json) : [];
+  const withGrpc = parts.has('grpc') ? targets.filter((target) => target.grpc) : [];
+  const file = join(folder, 'frame');
+  writeFileSync(file, grpcRequest());
+  const grpcLoad = ({ port }: Target, duration: number) =>
+    h2load(LOAD_CORE, file, port, 8, 8, duration, grpcStreamPath);
+  for (const target of withSse) await wrk(LOAD_CORE, folder, target.port, streamRequest, connections, 2);
+  for (const target of withGrpc) {
+    await checkGrpc(target.port, grpcRequest(), grpcStreamPath);
+    await grpcLoad(target, 2);
+  }
   for (let i = 0; i < repeats; i++) {
-    for (const target of targets) {
+    for (const target of withGrpc) {
+      await measure(`gRPC stream, ${STREAM_CHUNKS} chunks at once`, target, () => grpcLoad(target, seconds));
+    }
+    for (const target of withSse) {
       await measure(`SSE, ${STREAM_CHUNKS} chunks at once`, target, () =>
         wrk(LOAD_CORE, folder, target.port, streamRequest, connections, seconds),
       );
@@ -193,18 +217,24 @@ async function bursts(): Promise<void> {
 async function paced(): Promise<void> {
   const upstream = await upstreamOf('text/event-stream', '', PACE_MS);
   const targets = await started(upstream, 'paced', streamRequest);
-  const load = async ({ port }: Target, duration: number): Promise<Load> => {
-    const command = [join(here, 'streams.ts'), String(port), String(streams), String(duration)];
+  const load = async ({ port }: Target, duration: number, protocol: 'sse' | 'grpc'): Promise<Load> => {
+    const command = [join(here, 'streams.ts'), String(port), String(streams), String(duration), protocol];
     const { stdout } = await promisify(execFile)('taskset', ['-c', String(LOAD_CORE), process.execPath, ...command]);
     const { chunks, broken } = JSON.parse(stdout) as { readonly chunks: number; readonly broken: number };
     return { requests: chunks, perSecond: chunks / (duration + 1), p50Ms: 0, p99Ms: 0, errors: broken };
   };
-  for (const target of targets) await load(target, 1);
+  const lanes = [
+    ['sse', 'SSE', parts.has('paced') ? targets.filter((target) => target.json) : []],
+    ['grpc', 'gRPC', parts.has('grpc') ? targets.filter((target) => target.grpc) : []],
+  ] as const;
+  for (const [protocol, , list] of lanes) for (const target of list) await load(target, 1, protocol);
   for (let i = 0; i < repeats; i++) {
-    for (const target of targets) {
-      await measure(`SSE, a chunk every ${PACE_MS} ms, ${streams} streams: per chunk`, target, () =>
-        load(target, seconds),
-      );
+    for (const [protocol, name, list] of lanes) {
+      for (const target of list) {
+        await measure(`${name}, a chunk every ${PACE_MS} ms, ${streams} streams: per chunk`, target, () =>
+          load(target, seconds, protocol),
+        );
+      }
     }
   }
 }
@@ -228,8 +258,8 @@ async function main(): Promise<number> {
   try {
     for (const [wanted, part] of [
       [parts.has('json') || parts.has('grpc'), unary],
-      [parts.has('sse'), bursts],
-      [parts.has('paced'), paced],
+      [parts.has('sse') || parts.has('grpc'), bursts],
+      [parts.has('paced') || parts.has('grpc'), paced],
     ] as const) {
       if (wanted) await part();
       await stopAll();
