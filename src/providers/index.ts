@@ -2,6 +2,7 @@ import type { ProviderType } from '../kernel/provider.ts';
 import { anthropic } from './anthropic/index.ts';
 import { azureOpenAi } from './azure-openai/index.ts';
 import { bedrock } from './bedrock/index.ts';
+import { cohere } from './cohere/index.ts';
 import { gemini } from './gemini/index.ts';
 import { ollama } from './ollama/index.ts';
 import { openai } from './openai/index.ts';
@@ -16,6 +17,7 @@ export const providerTypes: readonly ProviderType[] = [
   gemini,
   bedrock,
   vertex,
+  cohere,
   ollama,
   ...family,
 ];

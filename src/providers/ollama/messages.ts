@@ -5,17 +5,9 @@ import { isMadeCallId, nameOfCall } from '../shared/call-ids.ts';
 import { base64, dataUrl } from '../shared/media.ts';
 import type { Notes } from '../shared/notes.ts';
 import { withExtra } from '../shared/own-blocks.ts';
+import { roleName } from '../shared/roles.ts';
 import { argumentsOf, type JsonMembers } from '../shared/turns.ts';
 import { dialect } from './dialect.ts';
-
-const roles: Readonly<Record<number, string>> = {
-  [Role.SYSTEM]: 'system',
-  [Role.DEVELOPER]: 'system',
-  [Role.USER]: 'user',
-  [Role.ASSISTANT]: 'assistant',
-  [Role.TOOL]: 'tool',
-  [Role.FUNCTION]: 'tool',
-};
 
 /** The body's `messages`: one text each, with pictures and calls beside it. */
 export function messagesOf(messages: readonly Message[], notes: Notes): JsonInput {
@@ -26,7 +18,7 @@ export function messagesOf(messages: readonly Message[], notes: Notes): JsonInpu
     if (message.isError !== undefined) notes.dropped(`${path}.is_error`);
     if (message.cacheControl) notes.mapped(`${path}.cache_control`, 'the provider caches by itself');
     const body: JsonMembers = {
-      role: roles[message.role] ?? 'user',
+      role: roleName(message.role),
       ...contentOf(message, path, notes),
       tool_calls:
         message.toolCalls.length > 0

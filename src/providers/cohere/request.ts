@@ -1,0 +1,95 @@
+import type { ChatInput, EncodedRequest, ProviderSettings } from '../../kernel/adapter.ts';
+import { type JsonInput, toJson } from '../../kernel/json-text.ts';
+import type { ChatRequest } from '../../kernel/messages.ts';
+import { mergeExtra } from '../shared/extra.ts';
+import { Notes } from '../shared/notes.ts';
+import { rawObject } from '../shared/raw-object.ts';
+import type { JsonMembers } from '../shared/turns.ts';
+import { dropUnsupported } from '../shared/unsupported.ts';
+import { dialect } from './dialect.ts';
+import { messagesOf } from './messages.ts';
+import { toolsOf } from './tools.ts';
+
+const unsupported = [
+  'n',
+  'logit_bias',
+  'top_logprobs',
+  'parallel_tool_calls',
+  'modalities',
+  'audio',
+  'prediction',
+  'verbosity',
+  'user',
+  'safety_identifier',
+  'prompt_cache_key',
+  'store',
+  'metadata',
+] as const;
+
+/** Encodes a request of `/v2/chat`. */
+export function encode({ request, model, apiKey, stream }: ChatInput, settings: ProviderSettings): EncodedRequest {
+  const notes = new Notes();
+  dropUnsupported(request, unsupported, notes);
+  const tier = request.serviceTier;
+  if (tier !== undefined && tier !== 'auto' && tier !== 'default') notes.dropped('service_tier');
+  const body = toJson({
+    model,
+    stream: stream || undefined,
+    messages: messagesOf(request.messages, notes),
+    ...toolsOf(request, notes),
+    max_tokens: request.maxCompletionTokens ?? request.maxTokens,
+    temperature: request.temperature,
+    p: request.topP,
+    k: request.topK,
+    stop_sequences: request.stop.length > 0 ? request.stop : undefined,
+    seed: request.seed === undefined ? undefined : Number(request.seed),
+    presence_penalty: request.presencePenalty,
+    frequency_penalty: request.frequencyPenalty,
+    logprobs: request.logprobs,
+    response_format: formatOf(request, notes),
+    thinking: thinkingOf(request, notes),
+  });
+  return {
+    method: 'POST',
+    path: `${settings.basePath}${settings.basePath.endsWith('/v2') ? '' : '/v2'}/chat`,
+    headers: {
+      'content-type': 'application/json',
+      accept: stream ? 'text/event-stream' : 'application/json',
+      authorization: `Bearer ${apiKey}`,
+      ...settings.headers,
+    },
+    body: mergeExtra(body, request.extra, dialect, notes),
+    notes: notes.all,
+  };
+}
+
+/** A schema is one of JSON's forms. */
+function formatOf({ responseFormat }: ChatRequest, notes: Notes): JsonInput {
+  const format = responseFormat?.format;
+  switch (format?.case) {
+    case 'jsonObject':
+      return { type: 'json_object' };
+    case 'jsonSchema': {
+      const schema = rawObject(format.value.schema);
+      if (schema === undefined) notes.dropped('response_format.json_schema', 'the schema is not a JSON object');
+      if (format.value.description !== '') notes.dropped('response_format.json_schema.description');
+      return { type: 'json_object', json_schema: schema };
+    }
+    case 'grammar':
+      notes.dropped('response_format.grammar');
+      return undefined;
+    default:
+      return undefined;
+  }
+}
+
+/** The model thinks or does not, within a budget where there is one. */
+function thinkingOf({ reasoningEffort: effort, reasoning }: ChatRequest, notes: Notes): JsonMembers | undefined {
+  const { maxTokens: budget, enabled, exclude, summary } = reasoning ?? {};
+  if (effort === 'none' || enabled === false || budget === 0) return { type: 'disabled' };
+  if (exclude === true) notes.dropped('reasoning.exclude', 'the provider always tells its thinking');
+  if (summary !== undefined) notes.dropped('reasoning.summary');
+  if (effort !== undefined) notes.mapped('reasoning_effort', 'thinking, of whatever depth');
+  if (effort === undefined && enabled !== true && budget === undefined) return undefined;
+  return { type: 'enabled', token_budget: budget };
+}
