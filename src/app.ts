@@ -9,12 +9,14 @@ import type { GatewayConfig } from './config/gateway-config.ts';
 import { credentialSources } from './credential-sources.ts';
 import { createGate } from './interceptors/authenticate.ts';
 import { FailedAttempts } from './interceptors/failed-attempts.ts';
+import { intercept } from './interceptors/pipeline.ts';
 import { type Clock, systemClock } from './kernel/clock.ts';
 import type { Rpc } from './kernel/method.ts';
 import type { Provider, Route, Target } from './kernel/provider.ts';
 import { Readiness } from './kernel/readiness.ts';
 import { createProviders } from './provider-set.ts';
 import { providerTypes } from './providers/index.ts';
+import { createSealing } from './sealing.ts';
 import { serverOptions } from './server-options.ts';
 import { createHealthRpc, providerProbe } from './services/health.ts';
 import { createModelRpcs } from './services/models.ts';
@@ -83,8 +85,9 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
     ...[ChatService, ModelService, HealthService].map(({ typeName }) => typeName),
     ...[...routes.keys()].map(healthName),
   ]);
+  const sealing = createSealing(security.sealing, clock);
   const rpcs = [
-    ...createChat({ catalog: () => catalog, balancer }),
+    ...intercept(createChat({ catalog: () => catalog, balancer }), [sealing.unseal]),
     ...createModelRpcs(catalog),
     createHealthRpc({
       readiness,
@@ -114,6 +117,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
       watched.cooled(target, why, ms);
     },
   };
+  await sealing.begun();
   const listening = await createServer(
     {
       rpcs,
@@ -134,6 +138,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
       observer: createObserver({ logger, metrics: createCallMetrics(metrics, labels), clock }),
       clock,
       readiness,
+      seals: sealing.seals,
       ...(monitoring.metrics.enabled && { metrics }),
     },
     serverOptions(config),

@@ -37,6 +37,21 @@ function* identityChecks(value: unknown): Generator<Finding> {
     yield { path: certificates, message: 'certificates would prove nobody: set security.mtls.user_from' };
 }
 
+/** Sealed calls that nobody could send, or that several instances would each take once. */
+function* sealingChecks(value: unknown): Generator<Finding> {
+  const sealing = ['security', 'sealing'];
+  const keys = list(value, [...sealing, 'keys']);
+  if (valueAt(value, [...sealing, 'mode']) === 'required' && keys.length === 0)
+    yield { path: [...sealing, 'mode'], message: 'sealed calls are required, but there are no keys to open them' };
+  const isShared = ['url', 'cluster', 'sentinel'].some((way) => valueAt(value, ['redis', way]) !== undefined);
+  if (keys.length > 0 && isShared)
+    yield {
+      path: [...sealing, 'keys'],
+      message:
+        'this build remembers sealed calls in its own process only, not in redis: on several instances each would take a replay once',
+    };
+}
+
 /**
  * What no single value's schema can see: names given twice, and routes to providers that are not there. It reads the
  * value before its schema does, so that one error does not hide another; wrong shapes are left to the schema.
@@ -56,6 +71,7 @@ export function* crossChecks(value: unknown): Generator<Finding> {
   yield* duplicates(value, ['security', 'api_keys'], 'sha256');
   yield* duplicates(value, ['security', 'sealing', 'keys'], 'id');
   yield* identityChecks(value);
+  yield* sealingChecks(value);
   if (valueAt(value, ['rate_limit', 'store']) === 'redis' && valueAt(value, ['redis']) === undefined)
     yield { path: ['rate_limit', 'store'], message: 'redis is asked for, but the group redis is not set' };
   if (valueAt(value, ['cache', 'store']) === 'redis' && valueAt(value, ['redis']) === undefined)

@@ -23,13 +23,6 @@ const list: readonly NotYet[] = [
   { path: ['rate_limit', 'global'], lacks: 'does not enforce limits', refuse: true },
   { path: ['rate_limit', 'user'], lacks: 'does not enforce limits', refuse: true },
   { path: ['rate_limit', 'ip'], lacks: 'does not enforce limits', refuse: true },
-  {
-    path: ['security', 'sealing', 'mode'],
-    lacks: 'does not open sealed requests',
-    refuse: true,
-    harmless: is('off', 'optional'),
-  },
-  { path: ['security', 'sealing', 'keys'], lacks: 'does not open sealed requests', refuse: false },
   { path: ['redis'], lacks: 'keeps nothing in Redis', refuse: false },
   { path: ['cache', 'enabled'], lacks: 'caches no answers', refuse: false, harmless: is(false) },
   {

@@ -1,5 +1,6 @@
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
+import { parseSecret } from '../crypto/key-ring.ts';
 import { secret } from './secret.ts';
 import { duration } from './units.ts';
 
@@ -59,7 +60,10 @@ const mtls = z.strictObject({
 
 const sealingKey = z.strictObject({
   id: z.string().min(1).describe("The key's public id."),
-  secret: secret.describe('256 bits, in base64, base64url or hex.'),
+  secret: secret
+    .refine((text) => parseSecret(text) !== undefined, { error: 'must be 256 bits, in base64, base64url or hex' })
+    .meta({ kind: 'secret' })
+    .describe('256 bits, in base64, base64url or hex; `llm-bridge keygen --sealing` makes one.'),
   state: z
     .enum(['active', 'retired', 'revoked'])
     .default('active')

@@ -4,6 +4,7 @@ import type { Gate } from '../kernel/gate.ts';
 import type { Rpc } from '../kernel/method.ts';
 import type { CallObserver } from '../kernel/observer.ts';
 import type { Readiness } from '../kernel/readiness.ts';
+import type { Seals } from '../kernel/seals.ts';
 import type { Cidr } from './address.ts';
 import type { RpcStatus } from './status.ts';
 
@@ -21,6 +22,8 @@ export interface ServerParts {
   readonly observer: CallObserver;
   readonly clock: Clock;
   readonly readiness: Readiness;
+  /** Opens what is sealed on the JSON surface; absent where nothing is. */
+  readonly seals?: Seals | undefined;
   /** Absent where metrics are off: `GET /metrics` is then 404. */
   readonly metrics?: MetricsPage;
   /** How RPC callers are told of a fault. Default: `statusOf`, with google.rpc's details. */

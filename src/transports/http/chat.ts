@@ -2,8 +2,10 @@ import type {
   ChatCompletionResponse,
   StreamChatCompletionResponse,
 } from '../../../gen/es/llmbridge/v1/chat_service_pb.ts';
-import { Fault } from '../../kernel/fault.ts';
+import { Fault, invalidField } from '../../kernel/fault.ts';
 import type { Method, Reply, Rpc } from '../../kernel/method.ts';
+import type { Seals } from '../../kernel/seals.ts';
+import { sealedEnvelope } from './envelope.ts';
 import type { Exchange } from './exchange.ts';
 import { type DecodedRequest, decodeRequest } from './openai/request.ts';
 import { encodeResponse } from './openai/response.ts';
@@ -26,9 +28,32 @@ export class WholeReply<O> implements Reply<O> {
 
 export const methodPath = ({ desc }: Rpc): string => `/${desc.parent.typeName}/${desc.name}`;
 
-/** Answers a chat request with a whole completion, or a stream of chunks where the body asks for one. */
-export function serveChat(exchange: Exchange, route: Route, body: Buffer, times: SseTimes): Promise<void> {
+/** What a sealed request to this surface is bound to, and its reply (docs/sealing.md). */
+const sealedMethod = '/v1/chat/completions';
+
+/**
+ * Answers a chat request with a whole completion, or a stream of chunks where the body asks for one. A sealed request is
+ * `{"sealed": ...}` around the body of one in the clear; `seals` is undefined where none is opened.
+ */
+export function serveChat(
+  exchange: Exchange,
+  route: Route,
+  body: Buffer,
+  times: SseTimes,
+  seals: Seals | undefined,
+): Promise<void> {
   const decoded = decodeRequest(body);
+  const { sealed } = decoded.request;
+  if (sealed === undefined) return serveDecoded(exchange, route, decoded, times);
+  if (seals === undefined)
+    throw invalidField('sealed', 'this gateway opens no sealed messages (security.sealing.mode)');
+  return seals.open(exchange.call, sealed, sealedMethod).then((opened) => {
+    exchange.envelope = sealedEnvelope(opened);
+    return serveDecoded(exchange, route, decodeRequest(Buffer.from(opened.plaintext)), times);
+  });
+}
+
+function serveDecoded(exchange: Exchange, route: Route, decoded: DecodedRequest, times: SseTimes): Promise<void> {
   const { call } = exchange;
   if (decoded.plain !== undefined) call.source = { dialect: 'openai', json: decoded.plain };
   if (!decoded.stream) return serveWhole(exchange, route.rpc, decoded);
@@ -60,7 +85,7 @@ async function serveStream(
     includeUsage: decoded.request.streamOptions?.includeUsage === true,
     legacyFunctions: decoded.legacyFunctions,
   };
-  const reply = new SseReply(call, response, options, times);
+  const reply = new SseReply(call, response, options, times, exchange.envelope);
   try {
     await (handle as unknown as Method<DecodedRequest['request'], StreamChatCompletionResponse>)(
       call,

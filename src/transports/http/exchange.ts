@@ -3,6 +3,7 @@ import { Fault } from '../../kernel/fault.ts';
 import { discard } from '../body.ts';
 import type { Calls } from '../calls.ts';
 import type { ServerRequest, ServerResponse } from '../listener.ts';
+import { type Envelope, inTheClear } from './envelope.ts';
 import { errorHeaders, errorJson } from './errors.ts';
 import { sendText } from './json-reply.ts';
 
@@ -13,6 +14,8 @@ export class Exchange {
   readonly call: Call;
   readonly request: ServerRequest;
   readonly response: ServerResponse;
+  /** Set once the request turns out to be sealed: all that is said from then on is, too. */
+  envelope: Envelope = inTheClear;
   readonly #calls: Calls;
   #settled = false;
   #closed = false;
@@ -28,13 +31,13 @@ export class Exchange {
 
   /** Sends a whole answer. */
   answer(status: number, text: string): void {
-    sendText(this.request, this.response, status, { ...this.call.replyHeaders, ...json }, text);
+    sendText(this.request, this.response, status, { ...this.call.replyHeaders, ...json }, this.envelope(text, true));
     this.settle(undefined);
   }
 
   /** Tells a fault with its status, before anything was sent. */
   fail(fault: Fault): void {
-    if (!this.#closed) sendFault(this.request, this.response, fault, this.call);
+    if (!this.#closed) sendFault(this.request, this.response, fault, this.call, {}, this.envelope);
     this.settle(fault);
   }
 
@@ -69,9 +72,10 @@ export function sendFault(
   fault: Fault,
   call?: Call,
   headers: Readonly<Record<string, string>> = {},
+  envelope: Envelope = inTheClear,
 ): void {
   const all = { ...call?.replyHeaders, ...errorHeaders(fault), ...headers, ...json };
-  sendText(request, response, fault.shape.http, all, errorJson(fault, call?.report));
+  sendText(request, response, fault.shape.http, all, envelope(errorJson(fault, call?.report), true));
   // No `connection: close` here: Node would close the socket under a caller that still sends, which then never sees
   // the reply.
   discard(request);

@@ -5,6 +5,7 @@ import type { Fault } from '../../kernel/fault.ts';
 import type { Reply } from '../../kernel/method.ts';
 import type { ServerResponse } from '../listener.ts';
 import { whenDrained } from '../response.ts';
+import { type Envelope, inTheClear } from './envelope.ts';
 import { errorJson } from './errors.ts';
 import { replyDefaults } from './json-reply.ts';
 import { type ChunkOptions, ChunkWriter } from './openai/chunk.ts';
@@ -35,12 +36,20 @@ export class SseReply implements Reply<StreamChatCompletionResponse> {
   readonly #response: ServerResponse;
   readonly #writer: ChunkWriter;
   readonly #stallMs: number;
+  readonly #envelope: Envelope;
   readonly #ping: SsePing | undefined;
 
-  constructor(call: Call, response: ServerResponse, options: ChunkOptions, { stallMs, pingMs, clock }: SseTimes) {
+  constructor(
+    call: Call,
+    response: ServerResponse,
+    options: ChunkOptions,
+    { stallMs, pingMs, clock }: SseTimes,
+    envelope: Envelope = inTheClear,
+  ) {
     this.#call = call;
     this.#response = response;
     this.#stallMs = stallMs;
+    this.#envelope = envelope;
     this.#writer = new ChunkWriter(options);
     if (pingMs === 0) return;
     const ping = new SsePing(clock, pingMs, () => {
@@ -73,17 +82,20 @@ export class SseReply implements Reply<StreamChatCompletionResponse> {
     this.#ping?.stop();
   }
 
-  /** The answer is whole. */
+  /** The answer is whole. A sealed one says so by a last event with nothing in it, so that none has to wait for the next. */
   end(): void {
     this.#ping?.stop();
     this.#begin();
-    this.#response.end(`${this.#writer.end().map(event).join('')}data: [DONE]\n\n`);
+    const events = this.#events(this.#writer.end());
+    const mark = this.#envelope('', true);
+    this.#response.end(`${events}${mark === '' ? '' : event(mark)}data: [DONE]\n\n`);
   }
 
   /** The answer broke off: an error event, and no [DONE]. */
   fail(fault: Fault): void {
     this.#ping?.stop();
-    this.#response.end(this.#writer.flush().map(event).join('') + event(errorJson(fault, this.#call.report)));
+    const events = this.#events(this.#writer.flush());
+    this.#response.end(events + event(this.#envelope(errorJson(fault, this.#call.report), true)));
   }
 
   #begin(): void {
@@ -91,6 +103,13 @@ export class SseReply implements Reply<StreamChatCompletionResponse> {
   }
 
   #write(texts: readonly string[]): boolean {
-    return this.#response.write(texts.length === 1 ? event(texts[0] ?? '') : texts.map(event).join(''));
+    return this.#response.write(this.#events(texts));
+  }
+
+  #events(texts: readonly string[]): string {
+    if (texts.length === 1) return event(this.#envelope(texts[0] ?? '', false));
+    let events = '';
+    for (const text of texts) events += event(this.#envelope(text, false));
+    return events;
   }
 }

@@ -13,7 +13,7 @@ import { sendText } from './json-reply.ts';
 import { requestOf } from './query.ts';
 import { createRoutes, type Route } from './routes.ts';
 
-type SurfaceParts = Pick<ServerParts, 'rpcs' | 'gate' | 'clock' | 'metrics'>;
+type SurfaceParts = Pick<ServerParts, 'rpcs' | 'gate' | 'clock' | 'metrics' | 'seals'>;
 type SurfaceOptions = Pick<ServerOptions, 'maxRequestBytes' | 'requestTimeoutMs' | 'stalledReaderMs' | 'ssePingMs'>;
 
 /**
@@ -66,7 +66,7 @@ export function createHttpSurface(parts: SurfaceParts, options: SurfaceOptions, 
   function withBody(exchange: Exchange, route: Route): void {
     readBody(exchange.request, options, clock, (fault, bytes) => {
       if (fault !== undefined) exchange.fail(fault);
-      else attempt(exchange, () => settle(exchange, serveChat(exchange, route, bytes, times)));
+      else attempt(exchange, () => settle(exchange, serveChat(exchange, route, bytes, times, parts.seals)));
     });
   }
 
