@@ -10,6 +10,10 @@ export interface Turn {
   readonly callId: string;
 }
 
+/** Instructions that stand apart from the messages, as the turn that they are; none where they say nothing. */
+export const systemTurns = (text: string): readonly Turn[] =>
+  text === '' ? [] : [{ role: 'system', text, attachments: 0, callId: '' }];
+
 /** A tool that may be called. */
 export interface OfferedTool {
   readonly name: string;

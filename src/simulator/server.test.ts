@@ -121,6 +121,22 @@ test('the official SDK gets whole and streamed answers', async () => {
   expect(streamed).toBe(whole.choices[0]?.message.content);
 });
 
+test('the official SDK gets responses too, and puts their events together', async () => {
+  const openai = new OpenAI({ baseURL: url('/v1'), apiKey: 'any', maxRetries: 0 });
+  const tool = { type: 'function' as const, name: 'get_weather', parameters: { type: 'object' }, strict: false };
+  const body = { model: 'sim:reasoning=3', input: 'Call get_weather', tools: [tool] };
+  const whole = await openai.responses.create(body);
+  expect(whole.output.map(({ type }) => type)).toEqual(['reasoning', 'function_call']);
+  const collected = await openai.responses.stream(body).finalResponse();
+  expect(collected.output.map(({ type }) => type)).toEqual(['reasoning', 'function_call']);
+  expect(collected.usage).toEqual(whole.usage);
+  const text = await openai.responses.stream({ model: 'sim:echo', input: 'one two' }).finalResponse();
+  expect(text.output_text).toBe('one two');
+  const late = openai.responses.stream({ model: 'sim:fault=500,fault_after=2', input: 'Hi' });
+  await expect(late.finalResponse()).rejects.toThrow();
+  await expect(openai.responses.create({ model: 'sim:fault=429', input: 'Hi' })).rejects.toMatchObject({ status: 429 });
+});
+
 const post = async (body: object) => {
   const response = await fetch(url('/v1/chat/completions'), {
     method: 'POST',

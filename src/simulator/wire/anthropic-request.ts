@@ -1,5 +1,5 @@
 import type { ParsedRequest } from '../dialect.ts';
-import { type Choice, type OfferedTool, type Query, type Turn, unasked } from '../query.ts';
+import { type Choice, type OfferedTool, type Query, systemTurns, type Turn, unasked } from '../query.ts';
 import { isSignatureOf } from '../signature.ts';
 import { badRequest } from '../simulated-error.ts';
 import {
@@ -113,13 +113,12 @@ function queryOf(body: Json, model: string, stream: boolean): Query {
     })),
   );
   const system = body['system'] === undefined ? '' : textOf(blocksIn({ content: body['system'] }));
-  const systemTurn: Turn[] = system === '' ? [] : [{ role: 'system', text: system, attachments: 0, callId: '' }];
   const toolChoice = objectIn(body, 'tool_choice');
   const choice = choiceOf(toolChoice);
   return {
     ...unasked,
     model,
-    turns: [...systemTurn, ...messages.flatMap(turnsOf)],
+    turns: [...systemTurns(system), ...messages.flatMap(turnsOf)],
     stream,
     maxTokens,
     stop: stopIn(body, 'stop_sequences'),

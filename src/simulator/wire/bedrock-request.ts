@@ -1,5 +1,5 @@
 import type { ParsedRequest } from '../dialect.ts';
-import { type Choice, type OfferedTool, type Query, type Turn, unasked } from '../query.ts';
+import { type Choice, type OfferedTool, type Query, systemTurns, type Turn, unasked } from '../query.ts';
 import { isSignatureOf } from '../signature.ts';
 import { badRequest } from '../simulated-error.ts';
 import {
@@ -119,11 +119,10 @@ function queryOf(body: Json, model: string, stream: boolean): Query {
     throw badRequest('The toolConfig field must be defined when using toolUse and toolResult content blocks.', null);
   }
   const system = textOf(objectsIn(body, 'system'));
-  const systemTurn: Turn[] = system === '' ? [] : [{ role: 'system', text: system, attachments: 0, callId: '' }];
   return {
     ...unasked,
     model,
-    turns: [...systemTurn, ...messages.flatMap(turnsOf)],
+    turns: [...systemTurns(system), ...messages.flatMap(turnsOf)],
     stream,
     maxTokens: limitIn(inference, 'maxTokens'),
     stop: stopIn(inference, 'stopSequences'),

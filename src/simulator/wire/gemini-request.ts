@@ -1,6 +1,6 @@
 import type { ParsedRequest } from '../dialect.ts';
 import type { JsonSchema } from '../json-schema.ts';
-import { type Choice, type OfferedTool, type Query, type Turn, unasked } from '../query.ts';
+import { type Choice, type OfferedTool, type Query, systemTurns, type Turn, unasked } from '../query.ts';
 import { isSignature } from '../signature.ts';
 import { badRequest } from '../simulated-error.ts';
 import {
@@ -126,11 +126,10 @@ function queryOf(body: Json, model: string, stream: boolean): Query {
   const system = objectsIn(objectIn(body, 'systemInstruction'), 'parts')
     .map((part) => textIn(part, 'text'))
     .join('');
-  const systemTurn: Turn[] = system === '' ? [] : [{ role: 'system', text: system, attachments: 0, callId: '' }];
   return {
     ...unasked,
     model,
-    turns: [...systemTurn, ...contents.flatMap(turnsOf)],
+    turns: [...systemTurns(system), ...contents.flatMap(turnsOf)],
     stream,
     maxTokens: limitIn(config, 'maxOutputTokens'),
     stop: stopIn(config, 'stopSequences'),

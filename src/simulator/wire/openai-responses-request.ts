@@ -1,5 +1,5 @@
 import type { ParsedRequest } from '../dialect.ts';
-import { type Choice, type OfferedTool, type Query, type Turn, unasked } from '../query.ts';
+import { type Choice, type OfferedTool, type Query, systemTurns, type Turn, unasked } from '../query.ts';
 import { isSignature } from '../signature.ts';
 import { badRequest } from '../simulated-error.ts';
 import {
@@ -108,15 +108,13 @@ function queryOf(body: Json, model: string): Query {
   number(body, 'temperature', 0, 2, false);
   number(body, 'top_p', 0, 1, false);
   const instructions = textIn(body, 'instructions');
-  const system: Turn[] =
-    instructions === '' ? [] : [{ role: 'system', text: instructions, attachments: 0, callId: '' }];
   const { choice, allowed } = choiceOf(body);
   const tools = toolsOf(body);
   const reasoning = objectIn(body, 'reasoning');
   return {
     ...unasked,
     model,
-    turns: [...system, ...items.flatMap(turnsOf)],
+    turns: [...systemTurns(instructions), ...items.flatMap(turnsOf)],
     stream: body['stream'] === true,
     maxTokens: limitIn(body, 'max_output_tokens'),
     tools: allowed === undefined ? tools : tools.filter(({ name }) => allowed.includes(name)),
