@@ -87,6 +87,8 @@ export class GrpcExchange implements Reply<Message> {
       if (refusal !== undefined) this.refuse(refusal);
     });
     this.#stream.on('end', () => {
+      // A body that was cut off by a reset ends too.
+      if (this.#stream.aborted || this.#stream.closed) return;
       this.#requestEnded = true;
       this.#around.arriving.forget(this);
       if (!this.#over) this.#arrived();
