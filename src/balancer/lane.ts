@@ -21,6 +21,8 @@ export interface Lane {
   readonly looksInside: boolean;
 }
 
+const nothing: CallTraits['needs'] = new Set();
+
 const cooled = ({ vitals }: Candidate): boolean => !vitals.hasKey;
 
 /** Most are ejected: either all is lost, or the news is wrong. Then everyone that does not cool is asked. */
@@ -53,7 +55,10 @@ export function select(lane: Lane, call: CallTraits, passed?: ReadonlySet<Candid
     if (any !== undefined) return any;
   }
   // Nobody has room: one of them is worth waiting for.
-  return search(lane, call, passed, true, false);
+  const crowded = search(lane, call, passed, true, false);
+  if (crowded !== undefined || !lane.looksInside) return crowded;
+  // Nobody is known to take it: a provider's own word is better than a guess.
+  return search(lane, { ...call, promptTokens: 0, needs: nothing }, passed, true, false);
 }
 
 function search(
