@@ -1,3 +1,4 @@
+import { isIPv4 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 /** A network: its address and how many leading bits count. Made by `ipaddr.parseCIDR`. */
@@ -28,6 +29,7 @@ export function callerAddress(
 /** Canonical text of an address, undefined if it is none. */
 function plain(text: string): string | undefined {
   // The usual socket address needs no parsing.
+  if (isIPv4(text)) return text;
   if (text.startsWith('::ffff:') && ipaddr.IPv4.isValidFourPartDecimal(text.slice(7))) return text.slice(7);
   return ipaddr.isValid(text) ? ipaddr.process(text).toString() : undefined;
 }

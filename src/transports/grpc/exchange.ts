@@ -257,7 +257,8 @@ export class GrpcExchange implements Reply<Message> {
   }
 
   #closed(): void {
-    this.call.cancellation.cancel(new Fault('CANCELLED', 'the caller went away'));
+    // A fault costs its stack, and most calls end well.
+    if (!this.#trailersSent) this.call.cancellation.cancel(new Fault('CANCELLED', 'the caller went away'));
     this.#over = true;
     const { arriving, unread, lingering } = this.#around;
     arriving.forget(this);
