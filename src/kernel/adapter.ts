@@ -6,6 +6,7 @@ import type {
 import type { ParameterNote } from '../../gen/es/llmbridge/v1/report_pb.ts';
 import type { SourceText } from './call.ts';
 import type { Fault } from './fault.ts';
+import type { ModelListApi } from './model-listing.ts';
 import type { HttpRequest, ResponseHeaders } from './upstream.ts';
 
 /** What to ask, of which model, with which key. */
@@ -64,6 +65,8 @@ export interface ProviderAdapter {
   decoder(): StreamDecoder;
   /** Classifies a failure; the Fault's `blame` tells what may be tried next. */
   fault(failure: HttpFailure): Fault;
+  /** Undefined where the provider has no list of what can be asked for. */
+  readonly models?: ModelListApi;
 }
 
 /** What an instance's configuration gives its adapter. */

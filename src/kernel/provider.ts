@@ -1,5 +1,6 @@
 import type { z } from 'zod';
 import type { ProviderAdapter, ProviderSettings } from './adapter.ts';
+import type { ModelListing } from './model-listing.ts';
 import type { SignRequest, Upstream } from './upstream.ts';
 
 /** One dialect that the gateway knows: an entry of `providers/index.ts`. */
@@ -40,11 +41,17 @@ export interface Provider {
   readonly disabled: string | undefined;
   /** Models that the configuration lists for it. */
   readonly models: readonly string[];
+  /** Models that it lists itself; undefined where it is not asked. */
+  readonly listing?: ModelListing;
   /** Where it runs, as the configuration says; undefined where it does not. */
   readonly region?: string;
   /** Whether its models go on with an answer that the conversation ends in. */
   readonly prefill?: boolean;
 }
+
+/** Whether a provider has a model of that name, by the configuration or by its own list. */
+export const lists = ({ models, listing }: Provider, model: string): boolean =>
+  models.includes(model) || listing?.models.has(model) === true;
 
 /** What a request may hold that not every model takes. */
 export type ContentKind = 'tools' | 'images' | 'audio' | 'video' | 'files';

@@ -3,7 +3,8 @@ import type { ProviderAdapter, ProviderSettings } from '../../kernel/adapter.ts'
 import type { ProviderType } from '../../kernel/provider.ts';
 import { dialect } from './dialect.ts';
 import { fault } from './fault.ts';
-import { encode } from './request.ts';
+import { modelList } from './model-list.ts';
+import { apiVersion, encode, pathOf } from './request.ts';
 import { decode } from './response.ts';
 import { MessageDecoder } from './stream.ts';
 
@@ -32,6 +33,12 @@ export const anthropic: ProviderType = {
       decode,
       decoder: () => new MessageDecoder(),
       fault,
+      models: modelList(pathOf(settings, 'models'), (apiKey) => ({
+        accept: 'application/json',
+        'anthropic-version': apiVersion,
+        'x-api-key': apiKey,
+        ...settings.headers,
+      })),
     };
   },
 };

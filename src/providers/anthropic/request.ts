@@ -15,7 +15,7 @@ import { type Thinking, thinkingOf, thinks } from './thinking.ts';
 import { toolChoiceOf, toolsOf } from './tools.ts';
 
 /** The version of the API that this dialect is written for. */
-const apiVersion = '2023-06-01';
+export const apiVersion = '2023-06-01';
 
 /** The body of a request, and what the caller asked for that goes elsewhere. */
 export interface MessageBody {
@@ -24,6 +24,10 @@ export interface MessageBody {
   readonly betas: readonly string[];
   readonly notes: Notes;
 }
+
+/** A resource's path; a base path may have the version already. */
+export const pathOf = ({ basePath }: ProviderSettings, resource: string): string =>
+  `${basePath}${basePath.endsWith('/v1') ? '' : '/v1'}/${resource}`;
 
 /** Encodes a request of the Messages API ("Create a Message"). */
 export function encode(input: ChatInput, settings: ProviderSettings, defaultMax: number | undefined): EncodedRequest {
@@ -34,7 +38,7 @@ export function encode(input: ChatInput, settings: ProviderSettings, defaultMax:
   );
   return {
     method: 'POST',
-    path: `${settings.basePath}${settings.basePath.endsWith('/v1') ? '' : '/v1'}/messages`,
+    path: pathOf(settings, 'messages'),
     headers: {
       'content-type': 'application/json',
       accept: input.stream ? 'text/event-stream' : 'application/json',

@@ -1,10 +1,10 @@
 import type { EmitChunk, Frame, StreamDecoder } from '../../kernel/adapter.ts';
-import { Fault } from '../../kernel/fault.ts';
 import { members, splice, valueAt } from '../../kernel/json-text.ts';
 import type { ChatChunk } from '../../kernel/messages.ts';
 import { BlockChunks } from '../shared/block-chunks.ts';
 import { isObject, type JsonObject, malformed, parseObject, text } from '../shared/json-body.ts';
 import { joined, leftovers, picked } from '../shared/leftovers.ts';
+import { streamCut } from '../shared/provider-fault.ts';
 import { AnswerBlocks } from './answer-blocks.ts';
 import { dialect, extraOf } from './dialect.ts';
 import { faultOfEvent } from './fault.ts';
@@ -64,9 +64,7 @@ export class MessageDecoder implements StreamDecoder {
 
   end(): void {
     if (this.#whole) return;
-    throw new Fault('PROVIDER_STREAM_CUT', 'the provider ended the stream before the answer was whole', {
-      blame: 'provider',
-    });
+    throw streamCut();
   }
 
   #start(event: JsonObject, source: string, emit: EmitChunk): void {

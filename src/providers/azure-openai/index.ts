@@ -39,6 +39,8 @@ export const azureOpenAi = openAiCompatible({
   baseUrl: undefined,
   keyVariable: 'AZURE_OPENAI_API_KEY',
   responses: true,
+  // What it lists are models of the region, not deployments.
+  listsModels: false,
   options: {
     api_version: z.string().optional(),
     deployments: z.record(z.string(), z.string()).optional(),

@@ -6,7 +6,8 @@ import { Notes } from '../shared/notes.ts';
 import { ChunkReader, decodeAnswer } from './answers.ts';
 import { encodeBody } from './encode-request.ts';
 import { failureFault } from './errors.ts';
-import { bearer, type CompatibleProvider } from './provider.ts';
+import { modelList } from './model-list.ts';
+import { type CompatibleProvider, headersOf } from './provider.ts';
 
 /** `api` of providers that have more than one. */
 const api: z.ZodRawShape = {
@@ -26,17 +27,19 @@ export const openAiCompatible = (provider: CompatibleProvider): ProviderType => 
   ...(provider.keyOptions && { keyOptions: provider.keyOptions }),
   simulated: provider.simulated ?? false,
   options: { ...(provider.responses ? api : undefined), ...provider.options },
-  adapter: (settings) =>
-    settings.options['api'] === 'responses'
+  adapter: (settings) => ({
+    ...(settings.options['api'] === 'responses'
       ? responsesAdapter(provider, settings)
-      : compatibleAdapter(provider, settings),
+      : compatibleAdapter(provider, settings)),
+    ...(provider.listsModels !== false && {
+      models: modelList(settings.basePath, (apiKey) => headersOf(provider, settings, apiKey)),
+    }),
+  }),
   ...(provider.signer && { signer: provider.signer }),
 });
 
 function compatibleAdapter(provider: CompatibleProvider, settings: ProviderSettings): ProviderAdapter {
   const quirks = provider.quirks ?? {};
-  const credential = provider.credential ?? bearer;
-  const headers = { 'content-type': 'application/json', ...provider.headers };
   return {
     framing: 'sse',
     encode(input: ChatInput) {
@@ -45,10 +48,9 @@ function compatibleAdapter(provider: CompatibleProvider, settings: ProviderSetti
         method: 'POST',
         path: settings.basePath + (provider.path?.(input, settings, '/chat/completions') ?? '/chat/completions'),
         headers: {
-          ...headers,
+          'content-type': 'application/json',
           accept: input.stream ? 'text/event-stream' : 'application/json',
-          ...(input.apiKey === '' ? undefined : credential(input.apiKey)),
-          ...settings.headers,
+          ...headersOf(provider, settings, input.apiKey),
         },
         body: encodeBody(input, provider, settings, quirks, notes),
         notes: notes.all,

@@ -2,10 +2,9 @@ import type { ChunkChoice, Delta } from '../../../gen/es/llmbridge/v1/chat_servi
 import type { Usage } from '../../../gen/es/llmbridge/v1/usage_pb.ts';
 import type { EmitChunk, Frame, StreamDecoder } from '../../kernel/adapter.ts';
 import { collect } from '../../kernel/collect.ts';
-import { Fault } from '../../kernel/fault.ts';
 import { type ChatChunk, type ChatResponse, newChoice, newChunk, newResponse } from '../../kernel/messages.ts';
 import { count, isObject, type JsonObject, malformed, parseObject, text, utf8 } from '../shared/json-body.ts';
-import { providerFault } from '../shared/provider-fault.ts';
+import { providerFault, streamCut } from '../shared/provider-fault.ts';
 import { ChoiceReader, messageOf } from './choice-reader.ts';
 import { decodeUsage } from './decode-usage.ts';
 import { errorFault } from './errors.ts';
@@ -103,9 +102,7 @@ export class ChunkReader implements StreamDecoder {
   end(): void {
     const seen = this.#choices.length > 0;
     if (seen && (this.#done || this.#choices.every((choice) => choice.ended))) return;
-    throw new Fault('PROVIDER_STREAM_CUT', 'the provider ended the stream before the answer was whole', {
-      blame: 'provider',
-    });
+    throw streamCut();
   }
 
   #readChoices(choices: readonly unknown[], chunk: ChatChunk, json: string): void {

@@ -62,7 +62,18 @@ export interface Quirks {
 /** What is asked for, by its path in OpenAI's API. */
 export type Resource = '/chat/completions' | '/responses';
 
-export const bearer = (apiKey: string): Readonly<Record<string, string>> => ({ authorization: `Bearer ${apiKey}` });
+const bearer = (apiKey: string): Readonly<Record<string, string>> => ({ authorization: `Bearer ${apiKey}` });
+
+/** Headers of every request: credentials, and what the provider and the instance want beside them. */
+export const headersOf = (
+  provider: CompatibleProvider,
+  settings: ProviderSettings,
+  apiKey: string,
+): Readonly<Record<string, string>> => ({
+  ...provider.headers,
+  ...(apiKey === '' ? undefined : (provider.credential ?? bearer)(apiKey)),
+  ...settings.headers,
+});
 
 /** One member of the OpenAI-compatible family, as data. */
 export interface CompatibleProvider {
@@ -77,6 +88,8 @@ export interface CompatibleProvider {
   readonly signer?: ProviderType['signer'];
   readonly simulated?: boolean;
   readonly options?: z.ZodRawShape;
+  /** False where `/models` is not there, or lists what cannot be asked for. */
+  readonly listsModels?: boolean;
   /** It speaks Responses too, where an instance's `api` says so. */
   readonly responses?: boolean;
   readonly quirks?: Quirks;

@@ -1,6 +1,6 @@
 import type { ChatInput, ProviderAdapter, ProviderSettings } from '../../kernel/adapter.ts';
 import { failureFault } from '../openai-compatible/errors.ts';
-import { bearer, type CompatibleProvider } from '../openai-compatible/provider.ts';
+import { type CompatibleProvider, headersOf } from '../openai-compatible/provider.ts';
 import { Notes } from '../shared/notes.ts';
 import { errorCodes } from './errors.ts';
 import { encodeBody } from './request.ts';
@@ -10,7 +10,6 @@ import { ResponseDecoder } from './stream.ts';
 /** OpenAI's Responses API (platform.openai.com/docs/api-reference/responses), for a provider of OpenAI's family that has it. */
 export function responsesAdapter(provider: CompatibleProvider, settings: ProviderSettings): ProviderAdapter {
   const { type } = provider;
-  const credential = provider.credential ?? bearer;
   const codes = { ...errorCodes, ...provider.quirks?.errorCodes };
   return {
     framing: 'sse',
@@ -21,10 +20,8 @@ export function responsesAdapter(provider: CompatibleProvider, settings: Provide
         path: settings.basePath + (provider.path?.(input, settings, '/responses') ?? '/responses'),
         headers: {
           'content-type': 'application/json',
-          ...provider.headers,
           accept: input.stream ? 'text/event-stream' : 'application/json',
-          ...(input.apiKey === '' ? undefined : credential(input.apiKey)),
-          ...settings.headers,
+          ...headersOf(provider, settings, input.apiKey),
         },
         body: encodeBody(input, provider, settings, notes),
         notes: notes.all,

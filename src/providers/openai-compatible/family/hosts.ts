@@ -133,6 +133,7 @@ export const hosts: readonly CompatibleProvider[] = [
   },
   {
     type: 'github',
+    listsModels: false,
     title: 'GitHub Models',
     baseUrl: 'https://models.github.ai/inference',
     keyVariable: 'GITHUB_TOKEN',
@@ -140,6 +141,7 @@ export const hosts: readonly CompatibleProvider[] = [
   },
   {
     type: 'databricks',
+    listsModels: false,
     title: 'Databricks',
     baseUrl: undefined,
     keyVariable: 'DATABRICKS_TOKEN',
@@ -152,6 +154,7 @@ export const hosts: readonly CompatibleProvider[] = [
   },
   {
     type: 'cloudflare',
+    listsModels: false,
     title: 'Cloudflare Workers AI',
     baseUrl: undefined,
     keyVariable: 'CLOUDFLARE_API_TOKEN',

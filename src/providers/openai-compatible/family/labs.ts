@@ -163,6 +163,7 @@ export const labs: readonly CompatibleProvider[] = [
   },
   {
     type: 'perplexity',
+    listsModels: false,
     title: 'Perplexity',
     baseUrl: 'https://api.perplexity.ai',
     keyVariable: 'PERPLEXITY_API_KEY',
