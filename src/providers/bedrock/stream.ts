@@ -1,10 +1,10 @@
 import type { EmitChunk, Frame, StreamDecoder } from '../../kernel/adapter.ts';
-import { Fault } from '../../kernel/fault.ts';
 import { valueAt } from '../../kernel/json-text.ts';
 import type { ChatChunk } from '../../kernel/messages.ts';
 import { BlockChunks } from '../shared/block-chunks.ts';
 import { isObject, type JsonObject, malformed, parseObject, text } from '../shared/json-body.ts';
 import { joined, leftovers } from '../shared/leftovers.ts';
+import { streamCut } from '../shared/provider-fault.ts';
 import { AnswerBlocks } from './answer-blocks.ts';
 import { dialect, extraOf } from './dialect.ts';
 import { faultOfException } from './fault.ts';
@@ -66,9 +66,7 @@ export class ConverseDecoder implements StreamDecoder {
   end(emit: EmitChunk): void {
     if (this.#last) emit(this.#last);
     if (this.#whole) return;
-    throw new Fault('PROVIDER_STREAM_CUT', 'the provider ended the stream before the answer was whole', {
-      blame: 'provider',
-    });
+    throw streamCut();
   }
 
   /** Blocks of text and reasoning have no start event: another index begins the next one. */

@@ -1,37 +1,20 @@
 import type { ChatInput, EncodedRequest, ProviderSettings } from '../../kernel/adapter.ts';
-import { type JsonInput, toJson } from '../../kernel/json-text.ts';
+import { toJson } from '../../kernel/json-text.ts';
 import type { ChatRequest } from '../../kernel/messages.ts';
 import { mergeExtra } from '../shared/extra.ts';
+import { jsonFormatOf } from '../shared/json-format.ts';
 import { Notes } from '../shared/notes.ts';
-import { rawObject } from '../shared/raw-object.ts';
 import type { JsonMembers } from '../shared/turns.ts';
-import { dropUnsupported } from '../shared/unsupported.ts';
+import { beyondOneText, dropUnsupported } from '../shared/unsupported.ts';
 import { dialect } from './dialect.ts';
 import { messagesOf } from './messages.ts';
 import { toolsOf } from './tools.ts';
 
-const unsupported = [
-  'n',
-  'logit_bias',
-  'top_logprobs',
-  'parallel_tool_calls',
-  'modalities',
-  'audio',
-  'prediction',
-  'verbosity',
-  'user',
-  'safety_identifier',
-  'prompt_cache_key',
-  'store',
-  'metadata',
-] as const;
-
 /** Encodes a request of `/v2/chat`. */
 export function encode({ request, model, apiKey, stream }: ChatInput, settings: ProviderSettings): EncodedRequest {
   const notes = new Notes();
-  dropUnsupported(request, unsupported, notes);
-  const tier = request.serviceTier;
-  if (tier !== undefined && tier !== 'auto' && tier !== 'default') notes.dropped('service_tier');
+  dropUnsupported(request, [...beyondOneText, 'top_logprobs'], notes);
+  const format = jsonFormatOf(request, notes);
   const body = toJson({
     model,
     stream: stream || undefined,
@@ -46,7 +29,7 @@ export function encode({ request, model, apiKey, stream }: ChatInput, settings: 
     presence_penalty: request.presencePenalty,
     frequency_penalty: request.frequencyPenalty,
     logprobs: request.logprobs,
-    response_format: formatOf(request, notes),
+    response_format: format && { type: 'json_object', json_schema: format.schema },
     thinking: thinkingOf(request, notes),
   });
   return {
@@ -61,26 +44,6 @@ export function encode({ request, model, apiKey, stream }: ChatInput, settings: 
     body: mergeExtra(body, request.extra, dialect, notes),
     notes: notes.all,
   };
-}
-
-/** A schema is one of JSON's forms. */
-function formatOf({ responseFormat }: ChatRequest, notes: Notes): JsonInput {
-  const format = responseFormat?.format;
-  switch (format?.case) {
-    case 'jsonObject':
-      return { type: 'json_object' };
-    case 'jsonSchema': {
-      const schema = rawObject(format.value.schema);
-      if (schema === undefined) notes.dropped('response_format.json_schema', 'the schema is not a JSON object');
-      if (format.value.description !== '') notes.dropped('response_format.json_schema.description');
-      return { type: 'json_object', json_schema: schema };
-    }
-    case 'grammar':
-      notes.dropped('response_format.grammar');
-      return undefined;
-    default:
-      return undefined;
-  }
 }
 
 /** The model thinks or does not, within a budget where there is one. */

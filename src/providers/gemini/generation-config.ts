@@ -1,6 +1,6 @@
 import type { ChatRequest } from '../../kernel/messages.ts';
+import { jsonFormatOf } from '../shared/json-format.ts';
 import type { Notes } from '../shared/notes.ts';
-import { rawObject } from '../shared/raw-object.ts';
 import type { JsonMembers } from '../shared/turns.ts';
 import type { Model } from './model.ts';
 import { thinkingConfigOf } from './thinking.ts';
@@ -42,21 +42,7 @@ function speechOf({ audio }: ChatRequest, notes: Notes): JsonMembers | undefined
   return audio.voice === '' ? undefined : { voiceConfig: { prebuiltVoiceConfig: { voiceName: audio.voice } } };
 }
 
-function formatOf({ responseFormat }: ChatRequest, notes: Notes): JsonMembers | undefined {
-  const format = responseFormat?.format;
-  switch (format?.case) {
-    case 'jsonObject':
-      return { responseMimeType: 'application/json' };
-    case 'jsonSchema': {
-      const schema = rawObject(format.value.schema);
-      if (schema === undefined) notes.dropped('response_format.json_schema', 'the schema is not a JSON object');
-      if (format.value.description !== '') notes.dropped('response_format.json_schema.description');
-      return { responseMimeType: 'application/json', responseJsonSchema: schema };
-    }
-    case 'grammar':
-      notes.dropped('response_format.grammar');
-      return undefined;
-    default:
-      return undefined;
-  }
+function formatOf(request: ChatRequest, notes: Notes): JsonMembers | undefined {
+  const format = jsonFormatOf(request, notes);
+  return format && { responseMimeType: 'application/json', responseJsonSchema: format.schema };
 }

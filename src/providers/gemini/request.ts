@@ -3,7 +3,7 @@ import { type JsonInput, RawJson, toJson } from '../../kernel/json-text.ts';
 import { mergeExtra } from '../shared/extra.ts';
 import { Notes } from '../shared/notes.ts';
 import { type Conversation, conversation } from '../shared/turns.ts';
-import { dropUnsupported } from '../shared/unsupported.ts';
+import { dropUnsupported, openAiAlone } from '../shared/unsupported.ts';
 import { type Block, blockDialect } from './content.ts';
 import { dialect } from './dialect.ts';
 import { generationConfigOf } from './generation-config.ts';
@@ -46,20 +46,7 @@ export function contentBody(
   const model = modelOf(name);
   const talk = conversation(request.messages, blockDialect(request.messages, model, notes), notes);
   if (model.signs) signCalls(talk, notes);
-  dropUnsupported(
-    request,
-    [
-      'logit_bias',
-      'parallel_tool_calls',
-      'prediction',
-      'verbosity',
-      'user',
-      'safety_identifier',
-      'prompt_cache_key',
-      'store',
-    ],
-    notes,
-  );
+  dropUnsupported(request, openAiAlone, notes);
   // There has to be something to answer: instructions alone are taken for it.
   const bare = talk.turns.length === 0 && talk.system.length > 0;
   if (bare) notes.mapped('messages', 'the system prompt is asked as the user’s');

@@ -2,41 +2,26 @@ import type { ChatInput, EncodedRequest, ProviderSettings } from '../../kernel/a
 import { type JsonInput, toJson } from '../../kernel/json-text.ts';
 import type { ChatRequest } from '../../kernel/messages.ts';
 import { mergeExtra } from '../shared/extra.ts';
+import { jsonFormatOf } from '../shared/json-format.ts';
 import { Notes } from '../shared/notes.ts';
-import { rawObject } from '../shared/raw-object.ts';
-import { dropUnsupported } from '../shared/unsupported.ts';
+import { beyondOneText, dropUnsupported } from '../shared/unsupported.ts';
 import { dialect } from './dialect.ts';
 import { messagesOf } from './messages.ts';
 import { toolsOf } from './tools.ts';
 
-const unsupported = [
-  'n',
-  'logit_bias',
-  'parallel_tool_calls',
-  'modalities',
-  'audio',
-  'prediction',
-  'verbosity',
-  'user',
-  'safety_identifier',
-  'prompt_cache_key',
-  'store',
-  'metadata',
-] as const;
-
 /** Encodes a request of `/api/chat` (Ollama's API, "Generate a chat completion"). */
 export function encode({ request, model, apiKey, stream }: ChatInput, settings: ProviderSettings): EncodedRequest {
   const notes = new Notes();
-  dropUnsupported(request, unsupported, notes);
-  const tier = request.serviceTier;
-  if (tier !== undefined && tier !== 'auto' && tier !== 'default') notes.dropped('service_tier');
+  dropUnsupported(request, beyondOneText, notes);
+  const format = jsonFormatOf(request, notes);
   const body = toJson({
     model,
     messages: messagesOf(request.messages, notes),
     // It streams unless told otherwise.
     stream,
     tools: toolsOf(request, notes),
-    format: formatOf(request, notes),
+    // Any JSON, or a schema as it was written.
+    format: format && (format.schema ?? 'json'),
     think: thinkOf(request, notes),
     logprobs: request.logprobs,
     top_logprobs: request.topLogprobs,
@@ -69,26 +54,6 @@ function optionsOf(request: ChatRequest): JsonInput {
   };
   for (const name in options) if (options[name] !== undefined) return options;
   return undefined;
-}
-
-/** Any JSON, or a schema as it was written. */
-function formatOf({ responseFormat }: ChatRequest, notes: Notes): JsonInput {
-  const format = responseFormat?.format;
-  switch (format?.case) {
-    case 'jsonObject':
-      return 'json';
-    case 'jsonSchema': {
-      const schema = rawObject(format.value.schema);
-      if (schema === undefined) notes.dropped('response_format.json_schema', 'the schema is not a JSON object');
-      if (format.value.description !== '') notes.dropped('response_format.json_schema.description');
-      return schema;
-    }
-    case 'grammar':
-      notes.dropped('response_format.grammar');
-      return undefined;
-    default:
-      return undefined;
-  }
 }
 
 /** Efforts of other names than the provider's own: the nearest that it knows. */

@@ -1,9 +1,9 @@
 import type { EmitChunk, Frame, StreamDecoder } from '../../kernel/adapter.ts';
-import { Fault } from '../../kernel/fault.ts';
 import { valueAt } from '../../kernel/json-text.ts';
 import { errorFault } from '../openai-compatible/errors.ts';
 import { BlockChunks } from '../shared/block-chunks.ts';
 import { count, isObject, type JsonObject, malformed, parseObject, text } from '../shared/json-body.ts';
+import { streamCut } from '../shared/provider-fault.ts';
 import { AnswerItems } from './answer-items.ts';
 import { errorCodes } from './errors.ts';
 import { lastChunk, outputOf, readHead, throwFailed } from './response.ts';
@@ -68,9 +68,7 @@ export class ResponseDecoder implements StreamDecoder {
 
   end(): void {
     if (this.#whole) return;
-    throw new Fault('PROVIDER_STREAM_CUT', 'the provider ended the stream before the answer was whole', {
-      blame: 'provider',
-    });
+    throw streamCut();
   }
 
   #begin(response: JsonObject, emit: EmitChunk): void {

@@ -15,6 +15,7 @@ const asked = {
   modalities: (r) => r.modalities.some((kind) => kind !== 'text'),
   audio: (r) => r.audio !== undefined,
   prediction: (r) => r.prediction !== '',
+  service_tier: (r) => r.serviceTier !== undefined && r.serviceTier !== 'auto' && r.serviceTier !== 'default',
   verbosity: (r) => r.verbosity !== undefined,
   user: (r) => r.user !== undefined,
   safety_identifier: (r) => r.safetyIdentifier !== undefined,
@@ -22,6 +23,21 @@ const asked = {
   store: (r) => r.store === true,
   metadata: (r) => Object.keys(r.metadata).length > 0,
 } satisfies Record<string, (request: ChatRequest) => boolean>;
+
+/** Those that none but OpenAI's own dialect has. */
+export const openAiAlone = [
+  'logit_bias',
+  'parallel_tool_calls',
+  'prediction',
+  'verbosity',
+  'user',
+  'safety_identifier',
+  'prompt_cache_key',
+  'store',
+] as const satisfies readonly (keyof typeof asked)[];
+
+/** Those, and what a dialect of one text answer has nothing for. */
+export const beyondOneText = [...openAiAlone, 'n', 'modalities', 'audio', 'service_tier', 'metadata'] as const;
 
 /** Notes each of `names` that the request asks for as dropped. */
 export function dropUnsupported(request: ChatRequest, names: readonly (keyof typeof asked)[], notes: Notes): void {
