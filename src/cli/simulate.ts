@@ -7,7 +7,8 @@ import { Exit, UsageError, type Verb } from './verb.ts';
 
 const usage = `llm-bridge simulate [options]
 
-Serves simulated models over HTTP in OpenAI's dialect until SIGTERM or SIGINT; any key is accepted.
+Serves simulated models over HTTP until SIGTERM or SIGINT, in the dialects of OpenAI (chat completions and responses),
+Anthropic, Gemini and Vertex AI, Bedrock, Cohere and Ollama; any key is accepted.
 Knobs follow the model's name: sim:ttft=1s,tps=50,tokens=200,fault=429,cut=10,stall=5.
 GET /ledger lists the requests that came, POST /reset forgets them.
 

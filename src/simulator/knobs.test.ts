@@ -8,13 +8,19 @@ test.each([
   ['a/b/sim:echo', 'sim', 'echo'],
   ['openai/fb-ok', 'fb-ok', ''],
   ['sim:call=a/b', 'sim', 'call=a/b'],
+  ['us.anthropic.sim:echo', 'sim', 'echo'],
+  ['sim:bogus', 'sim', 'bogus'],
+  ['llama3:8b', 'llama3:8b', ''],
+  ['llama3:8b:echo,tokens=2', 'llama3:8b', 'echo,tokens=2'],
+  ['gpt-4o:tokns=2', 'gpt-4o', 'tokns=2'],
+  ['us.amazon.nova-2-lite-v1:0', 'us.amazon.nova-2-lite-v1:0', ''],
 ])('%s', (model, name, knobs) => {
   expect(splitModel(model)).toEqual({ name, knobs });
 });
 
 test('every knob after the colon', () => {
   const text =
-    'ttft=1s,tps=50,tokens=200,fault=429,fault_count=2,retry_after=3,cut=10,stall=5,stall_for=1.5s,no_done,' +
+    'ttft=1s,tps=50,tokens=200,fault=429,fault_count=2,retry_after=3,fault_after=6,cached=8,cut=10,stall=5,stall_for=1.5s,no_done,' +
     'malformed=4,echo,reasoning=7,seed=-1,call=f+g,finish=content_filter';
   expect(readKnobs(text, {})).toEqual({
     ttft: 1_000,
@@ -23,6 +29,8 @@ test('every knob after the colon', () => {
     fault: 429,
     fault_count: 2,
     retry_after: 3,
+    fault_after: 6,
+    cached: 8,
     cut: 10,
     stall: 5,
     stall_for: 1_500,

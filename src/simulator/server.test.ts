@@ -92,6 +92,24 @@ test('models, health, ledger, reset, with and without /v1', async () => {
   expect(server.requests().requests).toEqual([]);
 });
 
+test('models as each dialect lists them', async () => {
+  const get = async (path: string): Promise<unknown> => (await fetch(url(path))).json();
+  const shared = await get('/v1/models');
+  expect(shared).toMatchObject({ object: 'list', has_more: false, first_id: 'sim' });
+  expect(shared).toMatchObject({
+    data: expect.arrayContaining([expect.objectContaining({ id: 'sim', type: 'model' })]),
+  });
+  expect(shared).toMatchObject({ models: expect.arrayContaining([expect.objectContaining({ name: 'sim' })]) });
+  const google = expect.arrayContaining([expect.objectContaining({ name: 'models/sim' })]);
+  expect(await get('/v1beta/models')).toEqual({ models: google });
+  expect(await get('/v1beta/models/sim')).toMatchObject({ name: 'models/sim' });
+  expect(await get('/v1beta/models/none')).toMatchObject({ error: { code: 404, status: 'NOT_FOUND' } });
+  const local = expect.arrayContaining([expect.objectContaining({ model: 'sim' })]);
+  expect(await get('/api/tags')).toEqual({ models: local });
+  const summaries = expect.arrayContaining([expect.objectContaining({ modelId: 'sim' })]);
+  expect(await get('/foundation-models')).toEqual({ modelSummaries: summaries });
+});
+
 test('a slow reader is not written past the buffers', async () => {
   const socket = net.connect(server.port, '127.0.0.1');
   socket.pause();

@@ -139,8 +139,8 @@ class Server implements SimulatorServer {
 }
 
 /**
- * The simulator behind a port, as OpenAI's HTTP API: `POST /v1/chat/completions`, `GET /v1/models`, `GET /health`,
- * each also without `/v1`; `GET /ledger` and `POST /reset` are for tests. Any credential is accepted.
+ * The simulator behind a port, as the HTTP APIs of all its dialects at once, told apart by their paths; `GET /health`;
+ * `GET /ledger` and `POST /reset` are for tests. Any credential is accepted.
  */
 export async function createSimulatorServer(options: SimulatorServerOptions = {}): Promise<SimulatorServer> {
   const server = new Server(options);

@@ -17,6 +17,7 @@ import { anthropic } from './wire/anthropic.ts';
 import { bedrock } from './wire/bedrock.ts';
 import { cohere } from './wire/cohere.ts';
 import { gemini } from './wire/gemini.ts';
+import { modelList } from './wire/model-lists.ts';
 import { ollama } from './wire/ollama.ts';
 import { openai } from './wire/openai.ts';
 import { openaiResponses } from './wire/openai-responses.ts';
@@ -175,8 +176,8 @@ export class Simulator {
     if (method === 'GET' && /\/health(?:\/(?:live|ready))?$/.test(path)) {
       return jsonScript(200, '{"status":"ok"}', {}, 'health');
     }
-    const listed = /\/models(?:\/(.+))?$/.exec(path);
-    if (method === 'GET' && listed !== null) return this.#models(listed[1]);
+    const asked = method === 'GET' ? modelList(path) : undefined;
+    if (asked !== undefined) return this.#models(asked);
     const error = new SimulatedError(404, {
       message: `There is no ${method} ${path}.`,
       type: 'invalid_request_error',
@@ -186,18 +187,13 @@ export class Simulator {
     return errorScript(openai, error, false);
   }
 
-  #models(id: string | undefined): Script {
-    const all = [...this.#names, ...failoverModels.keys()].map((name) => ({
-      id: name,
-      object: 'model',
-      created: 0,
-      owned_by: 'simulator',
-    }));
-    if (id === undefined) return jsonScript(200, JSON.stringify({ object: 'list', data: all }), {}, 'models');
-    const one = all.find((model) => model.id === decodeURIComponent(id).toLowerCase());
+  #models({ list, name }: NonNullable<ReturnType<typeof modelList>>): Script {
+    const names = [...this.#names, ...failoverModels.keys()];
+    if (name === undefined) return jsonScript(200, JSON.stringify(list.list(names)), {}, 'models');
+    const one = names.find((known) => known === name.toLowerCase());
     return one === undefined
-      ? errorScript(openai, unknownModel(id), false)
-      : jsonScript(200, JSON.stringify(one), {}, 'model');
+      ? errorScript(list.dialect, unknownModel(name), false)
+      : jsonScript(200, JSON.stringify(list.one(one)), {}, 'model');
   }
 }
 
