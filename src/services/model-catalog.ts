@@ -1,13 +1,19 @@
 import { create } from '@bufbuild/protobuf';
-import { type Model, ModelSchema } from '../../gen/es/llmbridge/v1/model_service_pb.ts';
+import { type Model, ModelPricingSchema, ModelSchema } from '../../gen/es/llmbridge/v1/model_service_pb.ts';
 import { Fault } from '../kernel/fault.ts';
-import type { Provider, Route } from '../kernel/provider.ts';
+import type { ListedModel, ListedPricing } from '../kernel/model-listing.ts';
+import type { Provider, ProviderType, Route } from '../kernel/provider.ts';
 
 /** What the configuration offers, by name. */
 export interface ModelCatalogOptions {
   readonly providers: ReadonlyMap<string, Provider>;
   readonly routes: ReadonlyMap<string, Route>;
+  /** What a model of a provider type is known to cost. */
+  readonly priceOf?: PriceOf;
 }
+
+export type Pricing = ListedPricing & { readonly contextLength?: number };
+export type PriceOf = (type: ProviderType, model: string) => Pricing | undefined;
 
 /** The models that can be asked for. */
 export interface ModelCatalog {
@@ -24,9 +30,53 @@ const routeOwner = 'llm-bridge';
 
 const isEnabled = (provider: Provider) => provider.disabled === undefined;
 
-function ofRoute({ name, targets }: Route): Model {
+/** What is known of a provider's model, for the message. */
+export type Details = Partial<
+  Pick<
+    Model,
+    | 'displayName'
+    | 'created'
+    | 'contextLength'
+    | 'maxOutputTokens'
+    | 'inputModalities'
+    | 'outputModalities'
+    | 'capabilities'
+    | 'pricing'
+  >
+>;
+
+const of = <T, K extends string>(name: K, value: T | undefined): { [P in K]?: T } =>
+  (value === undefined ? {} : { [name]: value }) as { [P in K]?: T };
+
+/** What the provider's own list tells; prices that it does not tell may be `priced`. */
+function detailsOf(listed: ListedModel | undefined, priced: Pricing | undefined): Details {
+  const pricing = listed?.pricing ?? priced;
+  return {
+    ...of('displayName', listed?.title),
+    ...of('created', listed?.created),
+    ...of('contextLength', listed?.contextLength ?? priced?.contextLength),
+    ...of('maxOutputTokens', listed?.maxOutputTokens),
+    ...of('inputModalities', listed?.inputModalities && [...listed.inputModalities]),
+    ...of('outputModalities', listed?.outputModalities && [...listed.outputModalities]),
+    ...of('capabilities', listed?.capabilities && [...listed.capabilities]),
+    ...of('pricing', pricing && pricingOf(pricing)),
+  };
+}
+
+const pricingOf = ({ prompt, completion, cachedPrompt, cacheWrite }: ListedPricing) =>
+  create(ModelPricingSchema, {
+    ...of('prompt', prompt),
+    ...of('completion', completion),
+    ...of('cachedPrompt', cachedPrompt),
+    ...of('cacheWrite', cacheWrite),
+  });
+
+/** A route is what its one target is; of several nothing is known for all. */
+function ofRoute({ name, targets }: Route, details: (provider: Provider, model: string) => Details): Model {
   const enabled = targets.filter(({ provider }) => isEnabled(provider));
+  const [sole, ...more] = targets;
   return create(ModelSchema, {
+    ...(sole !== undefined && more.length === 0 ? details(sole.provider, sole.model) : undefined),
     id: name,
     ownedBy: routeOwner,
     displayName: name,
@@ -35,29 +85,33 @@ function ofRoute({ name, targets }: Route): Model {
   });
 }
 
-const ofProvider = (provider: Provider, model: string, id: string): Model =>
+const ofProvider = (provider: Provider, model: string, id: string, details: Details): Model =>
   create(ModelSchema, {
+    displayName: model,
+    ...details,
     id,
     ownedBy: provider.name,
-    displayName: model,
     targets: [{ provider: provider.name, model }],
     simulated: provider.type.simulated,
   });
 
-/** The models of a provider that anything in the configuration names: its own list, and what routes ask of it. */
+/** The models of a provider: those that anything in the configuration names, and those that it lists itself. */
 function modelsOf(provider: Provider, routes: Iterable<Route>): Set<string> {
   const models = new Set(provider.models);
   for (const { targets } of routes) {
     for (const target of targets) if (target.provider.name === provider.name) models.add(target.model);
   }
+  for (const model of provider.listing?.models.keys() ?? []) models.add(model);
   return models;
 }
 
-/** Makes the list once; a disabled provider's models are not in it, and asking for one tells why. */
-export function createModelCatalog({ providers, routes }: ModelCatalogOptions): ModelCatalog {
+/** Makes the list as it is now; a disabled provider's models are not in it, and asking for one tells why. */
+export function createModelCatalog({ providers, routes, priceOf }: ModelCatalogOptions): ModelCatalog {
   const byId = new Map<string, Model>();
+  const details = (provider: Provider, model: string): Details =>
+    detailsOf(provider.listing?.models.get(model), priceOf?.(provider.type, model));
   for (const route of routes.values()) {
-    if (route.targets.some(({ provider }) => isEnabled(provider))) byId.set(route.name, ofRoute(route));
+    if (route.targets.some(({ provider }) => isEnabled(provider))) byId.set(route.name, ofRoute(route, details));
   }
 
   const aliases = new Map<string, Model>();
@@ -65,10 +119,10 @@ export function createModelCatalog({ providers, routes }: ModelCatalogOptions): 
   for (const provider of [...providers.values()].filter(isEnabled)) {
     for (const model of modelsOf(provider, routes.values())) {
       const id = `${provider.name}/${model}`;
-      if (!byId.has(id)) byId.set(id, ofProvider(provider, model, id));
+      if (!byId.has(id)) byId.set(id, ofProvider(provider, model, id, details(provider, model)));
     }
-    for (const model of provider.models) {
-      aliases.set(model, ofProvider(provider, model, model));
+    for (const model of new Set([...provider.models, ...(provider.listing?.models.keys() ?? [])])) {
+      aliases.set(model, ofProvider(provider, model, model, details(provider, model)));
       listing.set(model, [...(listing.get(model) ?? []), provider.name]);
     }
   }
