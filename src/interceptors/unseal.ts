@@ -91,12 +91,7 @@ function decode(plaintext: Uint8Array): ChatRequest {
 export function createUnseal({ mode, seals }: UnsealOptions): Interceptor {
   return (next) => {
     const method = next as Method<unknown, unknown>;
-    const handle = async (call: Call, request: unknown, reply: Reply<unknown>): Promise<void> => {
-      const { sealed } = request as ChatRequest;
-      if (sealed === undefined) {
-        if (mode === 'required' && call.sealedBy === '') throw required();
-        return method(call, request, reply);
-      }
+    const serveSealed = async (call: Call, sealed: SealedPayload, reply: Reply<unknown>): Promise<void> => {
       if (mode === 'off') throw invalidField('sealed', 'this gateway opens no sealed messages (security.sealing.mode)');
       // What was sealed for that surface is not this message's binary form, and is open by now.
       if (call.protocol === 'http') throw invalidField('sealed', 'is sealed twice');
@@ -105,6 +100,13 @@ export function createUnseal({ mode, seals }: UnsealOptions): Interceptor {
       const sealing = new SealedReply(reply as Reply<Message>, shape, opened);
       await method(call, decode(opened.plaintext), sealing as Reply<unknown>);
       sealing.end();
+    };
+    // Not async: a call in the clear pays nothing for those that are sealed.
+    const handle = (call: Call, request: unknown, reply: Reply<unknown>): Promise<void> => {
+      const { sealed } = request as ChatRequest;
+      if (sealed !== undefined) return serveSealed(call, sealed, reply);
+      if (mode === 'required' && call.sealedBy === '') return Promise.reject(required());
+      return method(call, request, reply);
     };
     return handle as typeof next;
   };

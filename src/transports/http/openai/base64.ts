@@ -17,6 +17,18 @@ function decode(text: string, at: Place, key: string): Uint8Array {
   return bytes;
 }
 
+/** Bytes that have one spelling only: a last digit whose unused bits are set is refused (RFC 4648, section 3.5). */
+export function exactBytesAt(value: unknown, at: Place, key: string): Uint8Array {
+  const bytes = bytesAt(value, at, key);
+  const spare = bytes.length % 3;
+  if (spare === 0) return bytes;
+  const digits = stringAt(value, at, key).replace(/=+$/, '');
+  const end = Buffer.from(bytes.subarray(bytes.length - spare)).toString('base64url');
+  if (!digits.replaceAll('+', '-').replaceAll('/', '_').endsWith(end))
+    throw invalidField(at.pathOf(key), 'is not valid base64');
+  return bytes;
+}
+
 /** The bytes of a `data:` URL (RFC 2397) and their media type; undefined for any other URL. */
 export function dataUrlAt(url: string, at: Place, key: string): { data: Uint8Array; mediaType: string } | undefined {
   if (!/^data:/i.test(url)) return undefined;

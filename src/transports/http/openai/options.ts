@@ -7,7 +7,7 @@ import type {
 } from '../../../../gen/es/llmbridge/v1/chat_service_pb.ts';
 import type { SealedPayload } from '../../../../gen/es/llmbridge/v1/sealed_pb.ts';
 import { invalidField } from '../../../kernel/fault.ts';
-import { bytesAt } from './base64.ts';
+import { exactBytesAt } from './base64.ts';
 import { type Extra, keepMember, readNested } from './extra.ts';
 import { noBytes } from './literals.ts';
 import type { Place } from './place.ts';
@@ -120,13 +120,13 @@ const sealedFields = fields<SealedPayload>({
   key_id: setString('keyId'),
   issued_at: setCount('issuedAt'),
   nonce: (sealed, value, at, key) => {
-    sealed.nonce = bytesAt(value, at, key);
+    sealed.nonce = exactBytesAt(value, at, key);
   },
   ciphertext: (sealed, value, at, key) => {
-    sealed.ciphertext = bytesAt(value, at, key);
+    sealed.ciphertext = exactBytesAt(value, at, key);
   },
   salt: (sealed, value, at, key) => {
-    sealed.salt = bytesAt(value, at, key);
+    sealed.salt = exactBytesAt(value, at, key);
   },
   sequence: setCount('sequence'),
   last: setBoolean('last'),

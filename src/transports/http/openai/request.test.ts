@@ -513,6 +513,8 @@ describe('a wrong value is refused by its path', () => {
     ['extra.openai', { extra: { openai: 1 } }],
     ['extra.openai', { extra: { openai: '[1]' } }],
     ['sealed.nonce', { sealed: { nonce: '*' } }],
+    ['sealed.ciphertext', { sealed: { ciphertext: '_-9' } }],
+    ['sealed.ciphertext', { sealed: { ciphertext: '_x' } }],
   ])('%s in %j', (path, body) => {
     expect(paramOf(body)).toBe(path);
   });
