@@ -8,6 +8,8 @@ type Lack =
   | 'reasoning count'
   | 'tool choice'
   | 'content filter'
+  /** Nothing but the finish reason need say that a stream is whole. */
+  | 'end mark'
   /** Streams prove their reasoning in a part of its own. */
   | 'equal parts';
 
@@ -30,8 +32,9 @@ export interface SimulatedDialect {
 type Row = Pick<SimulatedDialect, 'name'> & Partial<Omit<SimulatedDialect, 'type'>> & { readonly of?: string };
 
 const rows: readonly Row[] = [
-  { name: 'openai', basePath: '/v1' },
+  { name: 'openai', basePath: '/v1', lacks: ['end mark'] },
   { name: 'responses', of: 'openai', basePath: '/v1', options: { api: 'responses' }, lacks: ['stop'] },
+  { name: 'azure', of: 'azure-openai', options: { api_version: '2024-10-21' }, lacks: ['end mark'] },
   { name: 'anthropic' },
   { name: 'gemini', lacks: ['equal parts'] },
   { name: 'bedrock', model: 'anthropic.sim', lacks: ['reasoning count'] },
