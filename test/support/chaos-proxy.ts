@@ -33,6 +33,8 @@ export async function openChaosProxy(serverPort: number, cutAfter: () => number)
     client.setNoDelay(true);
     server.setNoDelay(true);
     let left = cutAfter();
+    let due = 0;
+    const late: Uint8Array[] = [];
     const over = () => {
       inside.delete(client);
       server.destroy();
@@ -51,8 +53,14 @@ export async function openChaosProxy(serverPort: number, cutAfter: () => number)
           return;
         }
       }
-      if (weather === 'slow') setTimeout(() => client.write(bytes), slowMs);
-      else client.write(bytes);
+      // What was delayed is never overtaken.
+      const now = performance.now();
+      due = Math.max(due, weather === 'slow' ? now + slowMs : now);
+      if (due <= now && late.length === 0) client.write(bytes);
+      else {
+        late.push(bytes);
+        setTimeout(() => client.write(late.shift() ?? Buffer.alloc(0)), due - now);
+      }
     });
     for (const socket of [client, server]) {
       socket.on('error', () => {});

@@ -227,6 +227,40 @@ export const failoverScenarios: readonly Scenario[] = [
   { id: 'S16 the bill', model: 'fb-s16-503-persistent', run: single('quick', [1, 6], fallback, failedForFree) },
 ];
 
+/** Scenarios whose callers all fare alike when many come at once. */
+export const crowdedModels = [
+  'fb-s02-429-persistent',
+  'fb-s04-503-persistent',
+  'fb-s08-stream-cut',
+  'fb-s09-stream-stall',
+  'fb-s10-malformed-chunk',
+  'fb-s12-context-length',
+] as const;
+
+/** Many callers at once ask a failing model; what is wrong with what they got. */
+export async function runCrowd(caller: FailoverCaller, callers: number): Promise<ReadonlyMap<string, Verdict>> {
+  const bench = await openBench('fast', caller);
+  const verdicts = new Map<string, Verdict>();
+  try {
+    const whole = await healthy(bench);
+    for (const model of crowdedModels) {
+      bench.simulator.reset();
+      const all = Array.from({ length: callers }, async (_, i) => {
+        const received = await caller.ask(bench.gateway.port, model);
+        return complete(received, whole, bench.pace.bounds.silent).map((text) => `caller ${i}: ${text}`);
+      });
+      const wrong = (await Promise.all(all)).flat();
+      // Five failures in a row eject a target; the budget holds the retries of those that were on their way.
+      const most = callers + 3 + callers * 0.2;
+      const attempts = seen(bench, model).length;
+      verdicts.set(model, [...wrong, ...need(attempts <= most, `${attempts} attempts`)]);
+    }
+  } finally {
+    await bench.stop();
+  }
+  return verdicts;
+}
+
 /** Runs every scenario, one after another, on a fresh gateway. */
 export async function runScenarios(
   profile: keyof typeof failoverProfiles,
