@@ -7,7 +7,7 @@ import type {
   TextPart,
 } from '../../../gen/es/llmbridge/v1/content_pb.ts';
 import { type JsonInput, RawJson, splice, toJson } from '../../kernel/json-text.ts';
-import { utf8 } from '../shared/json-body.ts';
+import { type JsonObject, text as textOf, utf8 } from '../shared/json-body.ts';
 import { base64, dataUrl, sniffImage } from '../shared/media.ts';
 import type { Notes } from '../shared/notes.ts';
 import { nativeBlock, nativeCitations, withExtra } from '../shared/own-blocks.ts';
@@ -63,7 +63,7 @@ function bareBlock({ part }: ContentPart, path: string, notes: Notes): Block | u
 /** Empty text is refused by the API, and says nothing. */
 function textBlock({ text, citations }: TextPart, path: string, notes: Notes): Block | undefined {
   if (text === '' && citations.length === 0) return undefined;
-  const own = nativeCitations(citations, path, notes);
+  const own = nativeCitations(citations, isCitation, path, notes);
   return { type: 'text', text, citations: own.length > 0 ? own : undefined };
 }
 
@@ -133,3 +133,6 @@ function reasoningBlock(reasoning: ReasoningPart, path: string, notes: Notes): B
   }
   return undefined;
 }
+
+/** All kinds are named for where they point to: `char_location`, `web_search_result_location`. */
+const isCitation = ({ type }: JsonObject): boolean => textOf(type).endsWith('_location');

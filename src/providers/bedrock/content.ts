@@ -7,6 +7,7 @@ import type {
   TextPart,
 } from '../../../gen/es/llmbridge/v1/content_pb.ts';
 import { type JsonInput, RawJson } from '../../kernel/json-text.ts';
+import type { JsonObject } from '../shared/json-body.ts';
 import { base64, dataUrl, sniffImage } from '../shared/media.ts';
 import type { Notes } from '../shared/notes.ts';
 import { nativeBlock, nativeCitations, withExtra } from '../shared/own-blocks.ts';
@@ -85,7 +86,7 @@ function bareBlock({ part }: ContentPart, path: string, notes: Notes): Block | u
 
 /** Text that rests on something is a block of another kind; the API refuses empty text. */
 function textBlock({ text, citations }: TextPart, path: string, notes: Notes): Block | undefined {
-  const own = nativeCitations(citations, path, notes);
+  const own = nativeCitations(citations, isCitation, path, notes);
   if (own.length > 0) return { citationsContent: { content: text === '' ? undefined : [{ text }], citations: own } };
   return text === '' ? undefined : { text };
 }
@@ -156,3 +157,7 @@ function reasoningBlock(
   }
   return undefined;
 }
+
+/** They have a place or the words there, and no type. */
+const isCitation = (citation: JsonObject): boolean =>
+  !('type' in citation) && ('location' in citation || 'sourceContent' in citation);

@@ -1,6 +1,7 @@
 import { type ContentPart, type Message, Role } from '../../../gen/es/llmbridge/v1/content_pb.ts';
 import { type ToolCall, ToolCallType } from '../../../gen/es/llmbridge/v1/tool_pb.ts';
 import { type JsonInput, members, RawJson } from '../../kernel/json-text.ts';
+import type { JsonObject } from '../shared/json-body.ts';
 import { base64, dataUrl, sniffImage } from '../shared/media.ts';
 import type { Notes } from '../shared/notes.ts';
 import { nativeBlock, nativeCitations, withExtra } from '../shared/own-blocks.ts';
@@ -77,7 +78,7 @@ function blocksOf(parts: readonly ContentPart[], beside: Beside, path: string, n
 function blockOf({ part }: ContentPart, beside: Beside, path: string, notes: Notes): JsonMembers | RawJson | undefined {
   switch (part.case) {
     case 'text':
-      beside.citations.push(...nativeCitations(part.value.citations, path, notes));
+      beside.citations.push(...nativeCitations(part.value.citations, isCitation, path, notes));
       return part.value.text === '' ? undefined : { type: 'text', text: part.value.text };
     case 'refusal':
       return part.value.refusal === '' ? undefined : { type: 'text', text: part.value.refusal };
@@ -122,3 +123,5 @@ function imageUrl({ case: kind, value }: Source, mediaType: string): string | un
   if (kind !== 'url' || typeof value !== 'string') return undefined;
   return dataUrl(value)?.mediaType === '' ? value.replace(/^data:/i, 'data:image/png') : value;
 }
+
+const isCitation = (citation: JsonObject): boolean => 'sources' in citation;

@@ -1,6 +1,7 @@
 import type { ContentPart, Message, ReasoningPart, TextPart } from '../../../gen/es/llmbridge/v1/content_pb.ts';
 import { type ToolCall, ToolCallType } from '../../../gen/es/llmbridge/v1/tool_pb.ts';
 import { type JsonInput, members, RawJson } from '../../kernel/json-text.ts';
+import { type JsonObject, text as textOf } from '../shared/json-body.ts';
 import { base64 } from '../shared/media.ts';
 import type { Notes } from '../shared/notes.ts';
 import { nativeCitations, withExtra } from '../shared/own-blocks.ts';
@@ -98,7 +99,7 @@ export class AssistantItems {
   }
 
   #text({ text, citations }: TextPart, path: string): JsonMembers {
-    return { type: 'output_text', text, annotations: nativeCitations(citations, path, this.#notes) };
+    return { type: 'output_text', text, annotations: nativeCitations(citations, isAnnotation, path, this.#notes) };
   }
 
   /** Adds content to the message that it came in, or to the one before it where it came in none. */
@@ -173,3 +174,6 @@ function bare(json: string): string {
   const fields = [...members(json)].filter(([name]) => name !== 'id');
   return `{${fields.map(([name, value]) => `${JSON.stringify(name)}:${value}`).join(',')}}`;
 }
+
+/** `url_citation`, `file_citation`, `container_file_citation`, `file_path`. */
+const isAnnotation = ({ type }: JsonObject): boolean => /^(\w+_citation|file_path)$/.test(textOf(type));

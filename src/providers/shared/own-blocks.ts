@@ -1,5 +1,6 @@
 import type { Citation, NativePart } from '../../../gen/es/llmbridge/v1/content_pb.ts';
 import { members, RawJson } from '../../kernel/json-text.ts';
+import { type JsonObject, tryParseObject } from './json-body.ts';
 import type { Notes } from './notes.ts';
 import { rawObject } from './raw-object.ts';
 import type { JsonMembers } from './turns.ts';
@@ -29,12 +30,20 @@ export function nativeBlock(native: NativePart, dialect: string, path: string, n
   return raw;
 }
 
-/** The citations that came from the provider, in its own form; others have no place there. */
-export function nativeCitations(citations: readonly Citation[], path: string, notes: Notes): RawJson[] {
+/**
+ * The citations that came from the provider, in its own form; others have no place there. They do not say whose they
+ * are: `isOwn` tells by their members.
+ */
+export function nativeCitations(
+  citations: readonly Citation[],
+  isOwn: (citation: JsonObject) => boolean,
+  path: string,
+  notes: Notes,
+): RawJson[] {
   const own: RawJson[] = [];
   for (const { native } of citations) {
-    const raw = native === '' ? undefined : rawObject(native);
-    if (raw) own.push(raw);
+    const citation = tryParseObject(native);
+    if (citation && isOwn(citation)) own.push(new RawJson(native.trim()));
   }
   if (own.length < citations.length) notes.dropped(`${path}.text.citations`, 'not in the provider’s own form');
   return own;
