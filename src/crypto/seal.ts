@@ -13,6 +13,7 @@ export interface OpenedRequest {
 
 const longestKeyId = 256;
 const none = new Uint8Array(0);
+const zeroNonce = new Uint8Array(NONCE_BYTES);
 
 /**
  * Opens a sealed request that `user` sent to `method`; undefined for whatever does not verify: an unknown key, another
@@ -28,15 +29,11 @@ export function openRequest(
   // Fields of a reply are bound to nothing here, so they may hold nothing.
   const isRequest = salt.length === 0 && sequence === 0 && !last;
   const isPossible = isRequest && version === VERSION && nonce.length === NONCE_BYTES && keyId.length <= longestKeyId;
+  // One road for all: what can't be opened is tried all the same, with a key that nobody has.
   const key = isPossible ? ring.find(keyId, user) : ring.nobody;
-  if (!key.known) {
-    // Tried all the same, so that the time tells nothing.
-    aesGcmOpen(key.requestKey, replyNonce(0), requestAad({ method, keyId: '', issuedAt, user }), ciphertext);
-    return undefined;
-  }
-  const aad = requestAad({ method, keyId, issuedAt, user });
-  const plaintext = aesGcmOpen(key.requestKey, nonce, aad, ciphertext);
-  if (plaintext === undefined) return undefined;
+  const aad = requestAad({ method, keyId: isPossible ? keyId : '', issuedAt, user });
+  const plaintext = aesGcmOpen(key.requestKey, isPossible ? nonce : zeroNonce, aad, ciphertext);
+  if (plaintext === undefined || !key.known) return undefined;
   return { plaintext, reply: new ReplySeal(key, nonce, method, user) };
 }
 
