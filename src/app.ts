@@ -14,11 +14,14 @@ import { type Clock, systemClock } from './kernel/clock.ts';
 import type { Rpc } from './kernel/method.ts';
 import type { Provider, Route, Target } from './kernel/provider.ts';
 import { Readiness } from './kernel/readiness.ts';
+import { listedAtOnce } from './model-discovery.ts';
 import { createProviders } from './provider-set.ts';
 import { providerTypes } from './providers/index.ts';
 import { createSealing } from './sealing.ts';
 import { serverOptions } from './server-options.ts';
 import { createHealthRpc, providerProbe } from './services/health.ts';
+import { createModelLists } from './services/model-lists.ts';
+import { loadPrices } from './services/model-prices.ts';
 import { createModelRpcs } from './services/models.ts';
 import { healthName, routeProbe, watchRoutes } from './services/route-health.ts';
 import { createBalancerMetrics } from './telemetry/balancer-metrics.ts';
@@ -81,6 +84,15 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
 
   const balancer = new Balancer({ clock, settings: balancerSettings(config) });
   for (const route of routes.values()) balancer.ofRoute(route);
+  const modelLists = createModelLists({
+    providers: providers.values(),
+    eager: listedAtOnce(Object.values(config.providers), providerTypes),
+    clock,
+    intervalMs: config.discovery.interval,
+    timeoutMs: config.discovery.timeout,
+    onFailure: events.modelsUnlisted,
+  });
+
   const readiness = new Readiness([
     ...[ChatService, ModelService, HealthService].map(({ typeName }) => typeName),
     ...[...routes.keys()].map(healthName),
@@ -88,7 +100,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
   const sealing = createSealing(security.sealing, clock);
   const rpcs = [
     ...intercept(createChat({ catalog: () => catalog, balancer }), [sealing.unseal]),
-    ...createModelRpcs(catalog),
+    ...createModelRpcs({ ...catalog, asked: modelLists.wake, prices: loadPrices }),
     createHealthRpc({
       readiness,
       version,
@@ -160,6 +172,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
     async drain(reason) {
       const startedAt = clock.now();
       events.draining(reason, listening.inFlight);
+      modelLists.close();
       const cut = await listening.drain();
       await close();
       events.drained(clock.now() - startedAt, cut);

@@ -1,7 +1,9 @@
 import type { ProviderInstance } from './config/providers.ts';
 import type { Clock } from './kernel/clock.ts';
+import { ModelListing } from './kernel/model-listing.ts';
 import type { Provider, ProviderType } from './kernel/provider.ts';
 import type { Upstream } from './kernel/upstream.ts';
+import { isListed } from './model-discovery.ts';
 import { createSimulatorUpstream } from './simulator/in-process.ts';
 import { createHttpUpstream } from './upstream/http.ts';
 import { signingUpstream } from './upstream/signing.ts';
@@ -27,7 +29,8 @@ export function createProviders(
   };
 
   const providers = new Map<string, Provider>();
-  for (const { name, type: typeName, base_url, api_keys, headers, models, options, disabled, prefill } of list) {
+  for (const instance of list) {
+    const { name, type: typeName, base_url, api_keys, headers, models, options, disabled, prefill } = instance;
     const type = types.find((each) => each.type === typeName);
     if (type === undefined) throw new Error(`no provider type ${typeName}`);
     const url = base_url === undefined ? undefined : new URL(base_url);
@@ -43,6 +46,7 @@ export function createProviders(
       keys: api_keys,
       disabled,
       models,
+      ...(isListed(instance, type) && { listing: new ModelListing() }),
       ...regionOf(options),
       ...(prefill !== undefined && { prefill }),
     });

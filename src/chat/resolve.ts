@@ -1,7 +1,7 @@
 import type { ChatCompletionRequest } from '../../gen/es/llmbridge/v1/chat_service_pb.ts';
 import type { Call } from '../kernel/call.ts';
 import { Fault, invalidField } from '../kernel/fault.ts';
-import type { Provider, Route, Target } from '../kernel/provider.ts';
+import { type Provider, type Route, type Target, whoHas } from '../kernel/provider.ts';
 
 /** What the configuration offers, by name. */
 export interface Catalog {
@@ -64,7 +64,7 @@ function find({ providers, routes }: Catalog, providerName: string, model: strin
   const slash = model.indexOf('/');
   const prefixed = slash > 0 ? providers.get(model.slice(0, slash)) : undefined;
   if (prefixed !== undefined) return only(prefixed, model.slice(slash + 1));
-  const listing = [...providers.values()].filter((each) => each.disabled === undefined && each.models.includes(model));
+  const listing = whoHas(providers.values(), model);
   const [sole] = listing;
   if (sole !== undefined && listing.length === 1) return only(sole, model);
   const why =

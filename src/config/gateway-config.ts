@@ -1,6 +1,7 @@
 import { z } from 'zod';
 import { balancer } from './balancer.ts';
 import { cache } from './cache.ts';
+import { discovery } from './discovery.ts';
 import { models } from './models.ts';
 import { monitoring } from './monitoring.ts';
 import { type ConfigurableType, type ProviderInstance, providers } from './providers.ts';
@@ -15,6 +16,7 @@ export const gatewaySchema = (types: readonly ConfigurableType[]) =>
     server: server.prefault({}).describe('The port and its limits.'),
     providers: providers(types).describe('Model providers: instances by a name of your choice.'),
     models: models.default([]).describe('Names that callers ask for, and the targets behind each.'),
+    discovery: discovery.prefault({}).describe('Lists of models, as providers tell them.'),
     balancer: balancer.prefault({}).describe('Timeouts, retries and what follows them.'),
     rate_limit: rateLimit.prefault({}).describe('Limits on callers.'),
     security: security.prefault({}).describe('Who may call.'),

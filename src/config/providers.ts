@@ -33,6 +33,12 @@ export const commonProvider = {
     .array(z.string().min(1))
     .default([])
     .describe('Models of this provider, listed to callers and found without naming the provider.'),
+  list_models: z
+    .boolean()
+    .optional()
+    .describe(
+      'Whether it is asked for its models, in the background. Where not set: with a key, at its own address from the start, at another once somebody asks for the list.',
+    ),
   ...providerOverrides,
 } satisfies z.ZodRawShape;
 
@@ -49,6 +55,7 @@ export interface ProviderInstance extends Pick<Common, keyof typeof providerOver
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
   readonly models: readonly string[];
+  readonly list_models?: boolean;
   /** The keys of its type's own `options` schema. */
   readonly options: Readonly<Record<string, unknown>>;
   /** Why it can't be asked, with the variable to set; undefined for a usable one. */
@@ -79,6 +86,7 @@ function instance(type: ConfigurableType, value: Record<string, unknown>): Omit<
     api_keys: common.api_keys.filter((key) => key !== ''),
     headers: Object.fromEntries(Object.entries(common.headers).map(([name, text]) => [name.toLowerCase(), text])),
     models: common.models,
+    ...(common.list_models !== undefined && { list_models: common.list_models }),
     ...(common.timeouts && { timeouts: common.timeouts }),
     ...(common.breaker && { breaker: common.breaker }),
     ...(common.admission && { admission: common.admission }),

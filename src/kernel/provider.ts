@@ -49,9 +49,15 @@ export interface Provider {
   readonly prefill?: boolean;
 }
 
-/** Whether a provider has a model of that name, by the configuration or by its own list. */
-export const lists = ({ models, listing }: Provider, model: string): boolean =>
-  models.includes(model) || listing?.models.has(model) === true;
+/**
+ * The enabled providers that have a model of that name: those of whom the configuration says so, and where there is none,
+ * those that list it themselves. So nothing that a provider adds to its list takes a name of the configuration's away.
+ */
+export function whoHas(providers: Iterable<Provider>, model: string): Provider[] {
+  const enabled = [...providers].filter(({ disabled }) => disabled === undefined);
+  const configured = enabled.filter(({ models }) => models.includes(model));
+  return configured.length > 0 ? configured : enabled.filter(({ listing }) => listing?.models.has(model));
+}
 
 /** What a request may hold that not every model takes. */
 export type ContentKind = 'tools' | 'images' | 'audio' | 'video' | 'files';

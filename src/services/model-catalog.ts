@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { type Model, ModelPricingSchema, ModelSchema } from '../../gen/es/llmbridge/v1/model_service_pb.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { ListedModel, ListedPricing } from '../kernel/model-listing.ts';
-import type { Provider, ProviderType, Route } from '../kernel/provider.ts';
+import { type Provider, type ProviderType, type Route, whoHas } from '../kernel/provider.ts';
 
 /** What the configuration offers, by name. */
 export interface ModelCatalogOptions {
@@ -115,18 +115,19 @@ export function createModelCatalog({ providers, routes, priceOf }: ModelCatalogO
   }
 
   const aliases = new Map<string, Model>();
-  const listing = new Map<string, string[]>();
+  const named = new Set<string>();
   for (const provider of [...providers.values()].filter(isEnabled)) {
     for (const model of modelsOf(provider, routes.values())) {
       const id = `${provider.name}/${model}`;
       if (!byId.has(id)) byId.set(id, ofProvider(provider, model, id, details(provider, model)));
     }
-    for (const model of new Set([...provider.models, ...(provider.listing?.models.keys() ?? [])])) {
-      aliases.set(model, ofProvider(provider, model, model, details(provider, model)));
-      listing.set(model, [...(listing.get(model) ?? []), provider.name]);
-    }
+    for (const model of [...provider.models, ...(provider.listing?.models.keys() ?? [])]) named.add(model);
   }
-  for (const [model, owners] of listing) if (owners.length > 1 || byId.has(model)) aliases.delete(model);
+  for (const model of named) {
+    const [sole, ...more] = whoHas(providers.values(), model);
+    if (sole === undefined || more.length > 0 || byId.has(model)) continue;
+    aliases.set(model, ofProvider(sole, model, model, details(sole, model)));
+  }
 
   const disabledFor = (id: string): Provider | undefined => {
     const route = routes.get(id);
@@ -137,8 +138,8 @@ export function createModelCatalog({ providers, routes, priceOf }: ModelCatalogO
   };
 
   const whyNot = (id: string): string => {
-    const owners = listing.get(id);
-    if (owners !== undefined) return `several providers list it: ${owners.join(', ')}; ask for "provider/model"`;
+    const owners = whoHas(providers.values(), id).map(({ name }) => name);
+    if (owners.length > 1) return `several providers list it: ${owners.join(', ')}; ask for "provider/model"`;
     const slash = id.indexOf('/');
     const provider = slash > 0 ? providers.get(id.slice(0, slash)) : undefined;
     return provider === undefined

@@ -3,6 +3,7 @@ import type { GetModelResponse, ListModelsResponse, Model } from '../../gen/es/l
 import { anonymous, Call, type Principal } from '../kernel/call.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { Method } from '../kernel/method.ts';
+import { ModelListing } from '../kernel/model-listing.ts';
 import type { Provider, Route } from '../kernel/provider.ts';
 import { createModelRpcs } from './models.ts';
 
@@ -139,5 +140,48 @@ describe('GetModel', () => {
   test('of a model that the caller may not use is refused', async () => {
     expect(await refusal(got('fast', ['alpha/one']))).toMatchObject({ reason: 'MODEL_FORBIDDEN' });
     expect(await got('alpha/one', ['alpha/one'])).toMatchObject({ id: 'alpha/one' });
+  });
+});
+
+describe('what providers list themselves', () => {
+  const listing = new ModelListing();
+  const teller = { ...provider('teller', ['one']), listing } as Provider;
+  const other = { ...provider('other', []), listing: new ModelListing() } as Provider;
+  let asked = 0;
+  const [listAll, getOne] = createModelRpcs({
+    providers: new Map([teller, other].map((each) => [each.name, each])),
+    routes: new Map(
+      [route('only', [teller, 'big']), route('both', [teller, 'big'], [other, 'big'])].map((r) => [r.name, r]),
+    ),
+    asked: () => asked++,
+    prices: async () => (_, model) => (model === 'one' ? { prompt: 1, completion: 2, contextLength: 9 } : undefined),
+  });
+  const names = async () =>
+    (await ask<ListModelsResponse>(listAll?.handle, { provider: '' })).models.map(({ id }) => id);
+  const one = async (id: string) => (await ask<GetModelResponse>(getOne?.handle, { id })).model;
+
+  test('is there once it came, with what they tell', async () => {
+    expect(await names()).toEqual(['only', 'both', 'teller/one', 'teller/big', 'other/big']);
+    expect(asked).toBe(1);
+    listing.replace([
+      { id: 'big', title: 'Big', contextLength: 1000, inputModalities: ['text', 'image'], pricing: { prompt: 0.5 } },
+      { id: 'fresh' },
+    ]);
+    expect(await names()).toEqual(['only', 'both', 'teller/one', 'teller/big', 'teller/fresh', 'other/big']);
+    expect(await one('fresh')).toMatchObject({ id: 'fresh', ownedBy: 'teller' });
+    const big = { contextLength: 1000, inputModalities: ['text', 'image'], pricing: { prompt: 0.5 } };
+    expect(await one('teller/big')).toMatchObject({ id: 'teller/big', displayName: 'Big', ...big });
+    expect(await one('only')).toMatchObject({ id: 'only', displayName: 'only', ownedBy: 'llm-bridge', ...big });
+    expect(await one('both')).toMatchObject({ contextLength: 0 });
+  });
+
+  test('leaves prices to the price list where they tell none', async () => {
+    expect(await one('teller/one')).toMatchObject({ contextLength: 9, pricing: { prompt: 1, completion: 2 } });
+  });
+
+  test('takes no name of the configuration’s away', async () => {
+    other.listing?.replace([{ id: 'one' }, { id: 'fresh' }]);
+    expect(await one('one')).toMatchObject({ ownedBy: 'teller' });
+    expect(await refusal(one('fresh'))).toMatchObject({ message: expect.stringContaining('teller, other') as unknown });
   });
 });

@@ -1,3 +1,4 @@
+import type { Fault } from '../kernel/fault.ts';
 import type { Provider } from '../kernel/provider.ts';
 import { errorShape } from './error-shape.ts';
 import type { Logger } from './logger.ts';
@@ -21,6 +22,8 @@ export interface GatewayEvents {
   providers(providers: Iterable<Provider>): void;
   /** The keys that callers' tokens are checked by could not be fetched. */
   issuerUnavailable(thrown: unknown): void;
+  /** A provider did not list its models; what it listed before still stands. */
+  modelsUnlisted(provider: string, fault: Fault): void;
   draining(reason: string, inFlight: number): void;
   /** `cut` calls had not finished in time. */
   drained(durationMs: number, cut: number): void;
@@ -49,6 +52,9 @@ export const createGatewayEvents = (logger: Logger): GatewayEvents => ({
   },
   issuerUnavailable(thrown) {
     logger.warn({ event: 'issuer_unavailable', error: errorShape(thrown) }, 'the keys behind security.jwt.jwks_url');
+  },
+  modelsUnlisted(provider, fault) {
+    logger.warn({ event: 'models_unlisted', provider, reason: fault.reason }, fault.message);
   },
   draining(reason, inFlight) {
     logger.info({ event: 'draining', reason, in_flight: inFlight }, 'taking no new calls');
