@@ -59,7 +59,10 @@ export async function openChaosProxy(serverPort: number, cutAfter: () => number)
       if (due <= now && late.length === 0) client.write(bytes);
       else {
         late.push(bytes);
-        setTimeout(() => client.write(late.shift() ?? Buffer.alloc(0)), due - now);
+        setTimeout(() => {
+          const next = late.shift();
+          if (next !== undefined) client.write(next);
+        }, due - now);
       }
     });
     for (const socket of [client, server]) {
