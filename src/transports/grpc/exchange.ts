@@ -1,12 +1,15 @@
 import * as http2 from 'node:http2';
 import { fromBinary, type Message, toBinary } from '@bufbuild/protobuf';
+import { StreamChatCompletionResponseSchema } from '../../../gen/es/llmbridge/v1/chat_service_pb.ts';
 import type { Call } from '../../kernel/call.ts';
 import { type Code, Fault } from '../../kernel/fault.ts';
+import type { ChatChunk } from '../../kernel/messages.ts';
 import type { Reply, Rpc } from '../../kernel/method.ts';
 import { discardRest } from '../body.ts';
 import type { Calls } from '../calls.ts';
 import type { Patience } from '../patience.ts';
 import type { RpcStatus } from '../status.ts';
+import { textChunkFrame } from './chunk-frame.ts';
 import type { Coding } from './compression.ts';
 import { decompress } from './compression.ts';
 import { frame } from './frame.ts';
@@ -214,7 +217,12 @@ export class GrpcExchange implements Reply<Message> {
 
   #encode(message: Message | undefined): Buffer {
     if (message === undefined) throw new Fault('INTERNAL', 'internal error', { cause: 'no message in the reply' });
-    return frame(toBinary(this.#rpc.desc.output, message), this.#answerCoding);
+    const { output } = this.#rpc.desc;
+    const text =
+      output === StreamChatCompletionResponseSchema && this.#answerCoding === undefined
+        ? textChunkFrame(message as ChatChunk)
+        : undefined;
+    return text ?? frame(toBinary(output, message), this.#answerCoding);
   }
 
   #sendHead(): void {
