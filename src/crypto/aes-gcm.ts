@@ -3,7 +3,7 @@ import { createCipheriv, createDecipheriv } from 'node:crypto';
 // NIST SP 800-38D; the one choice of sizes that this project allows.
 export const KEY_BYTES = 32;
 export const NONCE_BYTES = 12;
-export const TAG_BYTES = 16;
+const TAG_BYTES = 16;
 
 const isUsable = (key: Uint8Array, nonce: Uint8Array) => key.length === KEY_BYTES && nonce.length === NONCE_BYTES;
 

@@ -1,5 +1,6 @@
 import { randomBytes } from 'node:crypto';
 import { create } from '@bufbuild/protobuf';
+import fc from 'fast-check';
 import { describe, expect, test } from 'vitest';
 import { type SealedPayload, SealedPayloadSchema } from '../../gen/es/llmbridge/v1/sealed_pb.ts';
 import { type Sealed, SealedCaller } from '../../test/support/sealed-caller.ts';
@@ -71,6 +72,21 @@ describe('a sealed request', () => {
       expect(open({ ...sealed, [field]: new Uint8Array([...sealed[field], 0]) })).toBeUndefined();
     }
     expect(open(sealed)).toBeDefined();
+  });
+
+  test('of anything at all is refused, and never a crash', () => {
+    const bytes = fc.uint8Array({ maxLength: 64 });
+    const any = fc.record({
+      version: fc.oneof(fc.constant(1), fc.nat()),
+      keyId: fc.oneof(fc.constant('k1'), fc.string(), fc.string({ minLength: 70_000, maxLength: 70_000 })),
+      issuedAt: fc.nat(2 ** 32 - 1),
+      nonce: fc.oneof(fc.uint8Array({ minLength: 12, maxLength: 12 }), bytes),
+      ciphertext: bytes,
+      salt: fc.oneof(fc.constant(new Uint8Array()), bytes),
+      sequence: fc.oneof(fc.constant(0), fc.nat()),
+      last: fc.boolean(),
+    });
+    fc.assert(fc.property(any, fc.string(), (sealed, user) => open(sealed, user) === undefined));
   });
 
   test('has no fields of a reply, and is none', async () => {
