@@ -2,7 +2,8 @@ import type { ProviderAdapter, ProviderSettings } from '../../kernel/adapter.ts'
 import type { ProviderType } from '../../kernel/provider.ts';
 import { dialect } from './dialect.ts';
 import { fault } from './fault.ts';
-import { encode } from './request.ts';
+import { modelList } from './model-list.ts';
+import { encode, headersOf, home } from './request.ts';
 import { decode } from './response.ts';
 import { EventDecoder } from './stream.ts';
 
@@ -21,5 +22,6 @@ export const cohere: ProviderType = {
     decode,
     decoder: () => new EventDecoder(),
     fault,
+    models: modelList(`${home(settings)}/v1/models`, (apiKey) => headersOf(settings, apiKey)),
   }),
 };

@@ -10,6 +10,15 @@ import { dialect } from './dialect.ts';
 import { messagesOf } from './messages.ts';
 import { toolsOf } from './tools.ts';
 
+/** The path below which the versions of the API are. */
+export const home = ({ basePath }: ProviderSettings): string => basePath.replace(/\/v\d$/, '');
+
+export const headersOf = (settings: ProviderSettings, apiKey: string): Readonly<Record<string, string>> => ({
+  'content-type': 'application/json',
+  authorization: `Bearer ${apiKey}`,
+  ...settings.headers,
+});
+
 /** Encodes a request of `/v2/chat`. */
 export function encode({ request, model, apiKey, stream }: ChatInput, settings: ProviderSettings): EncodedRequest {
   const notes = new Notes();
@@ -34,13 +43,8 @@ export function encode({ request, model, apiKey, stream }: ChatInput, settings: 
   });
   return {
     method: 'POST',
-    path: `${settings.basePath}${settings.basePath.endsWith('/v2') ? '' : '/v2'}/chat`,
-    headers: {
-      'content-type': 'application/json',
-      accept: stream ? 'text/event-stream' : 'application/json',
-      authorization: `Bearer ${apiKey}`,
-      ...settings.headers,
-    },
+    path: `${home(settings)}/v2/chat`,
+    headers: { accept: stream ? 'text/event-stream' : 'application/json', ...headersOf(settings, apiKey) },
     body: mergeExtra(body, request.extra, dialect, notes),
     notes: notes.all,
   };

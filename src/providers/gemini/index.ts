@@ -2,7 +2,8 @@ import type { ProviderAdapter, ProviderSettings } from '../../kernel/adapter.ts'
 import type { ProviderType } from '../../kernel/provider.ts';
 import { dialect } from './dialect.ts';
 import { fault } from './fault.ts';
-import { encode } from './request.ts';
+import { modelList } from './model-list.ts';
+import { encode, headersOf, versionPath } from './request.ts';
 import { decode } from './response.ts';
 import { ContentDecoder } from './stream.ts';
 
@@ -21,5 +22,6 @@ export const gemini: ProviderType = {
     decode,
     decoder: () => new ContentDecoder(),
     fault,
+    models: modelList(`${versionPath(settings)}/models`, (apiKey) => headersOf(settings, apiKey)),
   }),
 };

@@ -13,22 +13,26 @@ import { toolConfigOf, toolsOf } from './tools.ts';
 /** What the API takes in place of the signature of a call that no Gemini model made ("Thought signatures", FAQ). */
 const anySignature = 'skip_thought_signature_validator';
 
+/** The path below which the API's resources are. */
+export const versionPath = ({ basePath }: ProviderSettings): string =>
+  /\/v\d\w*$/.test(basePath) ? basePath : `${basePath}/v1beta`;
+
+export const headersOf = (settings: ProviderSettings, apiKey: string): Readonly<Record<string, string>> => ({
+  'content-type': 'application/json',
+  'x-goog-api-key': apiKey,
+  ...settings.headers,
+});
+
 /** Encodes a request of `generateContent` or `streamGenerateContent`. */
 export function encode(input: ChatInput, settings: ProviderSettings): EncodedRequest {
   const notes = new Notes();
   dropUnsupported(input.request, ['metadata'], notes);
-  const version = /\/v\d\w*$/.test(settings.basePath) ? '' : '/v1beta';
   // Tuned models have a collection of their own.
   const [, collection = 'models', name = ''] = /^(?:(models|tunedModels)\/)?(.*)$/s.exec(input.model) ?? [];
   return {
     method: 'POST',
-    path: `${settings.basePath}${version}/${collection}/${encodeURIComponent(name)}:${verbOf(input.stream)}`,
-    headers: {
-      'content-type': 'application/json',
-      accept: input.stream ? 'text/event-stream' : 'application/json',
-      'x-goog-api-key': input.apiKey,
-      ...settings.headers,
-    },
+    path: `${versionPath(settings)}/${collection}/${encodeURIComponent(name)}:${verbOf(input.stream)}`,
+    headers: { accept: input.stream ? 'text/event-stream' : 'application/json', ...headersOf(settings, input.apiKey) },
     body: contentBody(input, {}, notes),
     notes: notes.all,
   };

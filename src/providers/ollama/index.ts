@@ -4,7 +4,8 @@ import type { ProviderType } from '../../kernel/provider.ts';
 import { openAiCompatible } from '../openai-compatible/adapter.ts';
 import { dialect } from './dialect.ts';
 import { fault } from './fault.ts';
-import { encode } from './request.ts';
+import { modelList } from './model-list.ts';
+import { encode, headersOf, pathOf } from './request.ts';
 import { decode } from './response.ts';
 import { LineDecoder } from './stream.ts';
 
@@ -43,5 +44,6 @@ export const ollama: ProviderType = {
           decode,
           decoder: () => new LineDecoder(),
           fault,
+          models: modelList(pathOf(settings, 'tags'), (apiKey) => headersOf(settings, apiKey)),
         },
 };

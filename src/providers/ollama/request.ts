@@ -9,6 +9,16 @@ import { dialect } from './dialect.ts';
 import { messagesOf } from './messages.ts';
 import { toolsOf } from './tools.ts';
 
+/** The path of one of the API's methods. */
+export const pathOf = ({ basePath }: ProviderSettings, method: string): string =>
+  `${basePath}${basePath.endsWith('/api') ? '' : '/api'}/${method}`;
+
+export const headersOf = (settings: ProviderSettings, apiKey: string): Readonly<Record<string, string>> => ({
+  'content-type': 'application/json',
+  ...(apiKey !== '' && { authorization: `Bearer ${apiKey}` }),
+  ...settings.headers,
+});
+
 /** Encodes a request of `/api/chat` (Ollama's API, "Generate a chat completion"). */
 export function encode({ request, model, apiKey, stream }: ChatInput, settings: ProviderSettings): EncodedRequest {
   const notes = new Notes();
@@ -29,13 +39,8 @@ export function encode({ request, model, apiKey, stream }: ChatInput, settings: 
   });
   return {
     method: 'POST',
-    path: `${settings.basePath}${settings.basePath.endsWith('/api') ? '' : '/api'}/chat`,
-    headers: {
-      'content-type': 'application/json',
-      accept: stream ? 'application/x-ndjson' : 'application/json',
-      ...(apiKey !== '' && { authorization: `Bearer ${apiKey}` }),
-      ...settings.headers,
-    },
+    path: pathOf(settings, 'chat'),
+    headers: { accept: stream ? 'application/x-ndjson' : 'application/json', ...headersOf(settings, apiKey) },
     body: mergeExtra(body, request.extra, dialect, notes),
     notes: notes.all,
   };
