@@ -43,6 +43,8 @@ test('thoughts, calls and counts have their typed places', () => {
     completionTokensDetails: { reasoningTokens: 20 },
   });
   expect(response.serviceTier).toBe('priority');
+  expect(response.created).toBe(1767225600);
+  expect(response.usage?.extra).toEqual({ gemini: '{"toolUsePromptTokenCount":30}' });
   expect(response.extra).toEqual({ gemini: '{"createTime":"2026-01-01T00:00:00Z"}' });
   expect(response.choices[0]?.extra).toEqual({ gemini: '{"finishMessage":"Model generated function call(s)."}' });
 });
@@ -166,6 +168,19 @@ test('a refused prompt is an empty answer that says why', () => {
       usage: { promptTokens: 3 },
     });
   }
+});
+
+test('counts of kinds without a typed place stay as they came', () => {
+  const details = [
+    { modality: 'TEXT', tokenCount: 9 },
+    { modality: 'VIDEO', tokenCount: 258 },
+  ];
+  const { usage } = answer({
+    candidates: [{ finishReason: 'STOP' }],
+    usageMetadata: { promptTokenCount: 267, promptTokensDetails: details },
+  });
+  expect(usage?.promptTokensDetails).toMatchObject({ textTokens: 9 });
+  expect(usage?.extra).toEqual({ gemini: JSON.stringify({ promptTokensDetails: details }) });
 });
 
 test('log probabilities', () => {

@@ -16,6 +16,7 @@ export class Answer {
   readonly #whole: boolean;
   #id = '';
   #model = '';
+  #created = 0;
   #usage: JsonObject | undefined;
   #usageSource = '{}';
   #extra = '';
@@ -30,6 +31,7 @@ export class Answer {
     if (isObject(response['error'])) throw faultOfEvent(response);
     this.#id ||= text(response['responseId']);
     this.#model = text(response['modelVersion']) || this.#model;
+    this.#created ||= Math.floor(Date.parse(text(response['createTime'])) / 1000) || 0;
     const made: ChatChunk[] = [];
     const candidates = list(response['candidates']);
     if (candidates.length > 0) {
@@ -76,6 +78,7 @@ export class Answer {
     }
     candidate.chunks.id = this.#id;
     candidate.chunks.model = this.#model;
+    candidate.chunks.created = this.#created;
     candidate.chunks.serviceTier = text(this.#usage?.['serviceTier']);
     return candidate;
   }

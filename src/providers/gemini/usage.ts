@@ -19,7 +19,12 @@ const typed = new Set([
  */
 export function usageOf(usage: JsonObject, source: () => string | undefined): Usage {
   const result = countsOf(usage);
-  result.extra = extraOf(leftovers(usage, typed, source));
+  const known = new Set(typed);
+  // A list stays whole beside the typed counts where it has kinds that they do not have: films, documents.
+  for (const name of ['promptTokensDetails', 'candidatesTokensDetails']) {
+    if (list(usage[name]).every((detail) => isObject(detail) && text(detail['modality']) in kinds)) known.add(name);
+  }
+  result.extra = extraOf(leftovers(usage, known, source));
   return result;
 }
 
@@ -52,7 +57,7 @@ const kinds: Readonly<Record<string, keyof ByKind>> = {
   AUDIO: 'audioTokens',
 };
 
-/** Counts by kind; those of films and documents have no typed place and stay in `extra` with the rest of the list. */
+/** Counts by kind. */
 function modalities(details: unknown): ByKind | undefined {
   let result: ByKind | undefined;
   for (const detail of list(details)) {
