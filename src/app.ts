@@ -6,9 +6,7 @@ import { Balancer } from './balancer/balancer.ts';
 import { balancerSettings } from './balancer-settings.ts';
 import { createChat } from './chat/chat.ts';
 import type { GatewayConfig } from './config/gateway-config.ts';
-import { credentialSources } from './credential-sources.ts';
-import { createGate } from './interceptors/authenticate.ts';
-import { FailedAttempts } from './interceptors/failed-attempts.ts';
+import { createGates } from './gates.ts';
 import { intercept } from './interceptors/pipeline.ts';
 import { type Clock, systemClock } from './kernel/clock.ts';
 import type { Rpc } from './kernel/method.ts';
@@ -129,29 +127,18 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
       watched.cooled(target, why, ms);
     },
   };
+  const gates = createGates(config, clock, { ...events, ...createGateMetrics(metrics.registry) });
+  const page = { contentType: metrics.contentType, text: metrics.text, gate: gates.metrics };
   await sealing.begun();
   const listening = await createServer(
     {
       rpcs,
-      gate: createGate({
-        anonymous: security.anonymous,
-        host: server.host,
-        allowedHosts: security.allowed_hosts,
-        corsOrigins: server.cors.origins,
-        sources: credentialSources(security, clock, events),
-        attempts: new FailedAttempts({
-          free: security.failed_attempts.free,
-          intervalMs: security.failed_attempts.interval,
-          maxWaitMs: security.failed_attempts.max_wait,
-          clock,
-          events: createGateMetrics(metrics.registry),
-        }),
-      }),
+      gate: gates.calls,
       observer: createObserver({ logger, metrics: createCallMetrics(metrics, labels), clock }),
       clock,
       readiness,
       seals: sealing.seals,
-      ...(monitoring.metrics.enabled && { metrics }),
+      ...(monitoring.metrics.enabled && { metrics: page }),
     },
     serverOptions(config),
   );

@@ -180,12 +180,10 @@ describe('secrets', () => {
 
 describe('settings that this build does not act on', () => {
   it('are refused where silence would be unsafe', () => {
-    const errors = errorsOf(
-      `${SIM}rate_limit: { user: { requests: 60/m } }\nmonitoring: { metrics: { public: false } }`,
-    );
+    const errors = errorsOf(`${SIM}rate_limit:\n  user: { requests: 60/m }\n  ip: { requests: 60/m }`);
     expect(errors).toEqual([
-      expect.stringMatching(/^2:21: rate_limit\.user: this build does not enforce limits/),
-      expect.stringMatching(/^3:34: monitoring\.metrics\.public: this build asks for no credential at \/metrics/),
+      expect.stringMatching(/^3:9: rate_limit\.user: this build does not enforce limits/),
+      expect.stringMatching(/^4:7: rate_limit\.ip: this build does not enforce limits/),
     ]);
   });
 

@@ -9,7 +9,10 @@ const log = z.strictObject({
 
 const metrics = z.strictObject({
   enabled: z.boolean().default(true).describe('Whether `GET /metrics` answers.'),
-  public: z.boolean().default(true).describe('Whether it answers without a credential where one is configured.'),
+  public: z
+    .boolean()
+    .default(true)
+    .describe('Whether it answers without a credential; false: where any are configured, one of them is needed.'),
 });
 
 const tracing = z.strictObject({

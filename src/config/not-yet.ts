@@ -25,12 +25,6 @@ const list: readonly NotYet[] = [
   { path: ['rate_limit', 'ip'], lacks: 'does not enforce limits', refuse: true },
   { path: ['redis'], lacks: 'keeps nothing in Redis', refuse: false },
   { path: ['cache', 'enabled'], lacks: 'caches no answers', refuse: false, harmless: is(false) },
-  {
-    path: ['monitoring', 'metrics', 'public'],
-    lacks: 'asks for no credential at /metrics',
-    refuse: true,
-    harmless: is(true),
-  },
   { path: ['monitoring', 'tracing', 'otlp_endpoint'], lacks: 'sends no spans', refuse: false },
 ];
 

@@ -11,6 +11,8 @@ import type { RpcStatus } from './status.ts';
 /** The metrics page, rendered when it is asked for. */
 export interface MetricsPage {
   readonly contentType: string;
+  /** Who may read it; anyone where there is none. */
+  readonly gate?: Gate | undefined;
   text(): Promise<string>;
 }
 

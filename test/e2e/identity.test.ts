@@ -347,6 +347,33 @@ security: { ${security} }
   });
 });
 
+test.each([
+  ['true', '[]', 200, 200],
+  ['false', '[]', 200, 200],
+  ['true', apiKeys, 200, 200],
+  ['false', apiKeys, 401, 200],
+])('metrics that are public: %s, with the keys %s', async (isPublic, configured, withoutKey, withKey) => {
+  const gateway = await startGateway(`
+providers: { sim: { type: simulator, models: [sim] } }
+monitoring: { metrics: { public: ${isPublic} } }
+security:
+  anonymous: true
+  api_keys: ${configured}
+`);
+  try {
+    const page = (headers: Headers) => fetch(`${gateway.url}/metrics`, { headers });
+    expect((await page({})).status).toBe(withoutKey);
+    const read = await page({ 'x-api-key': keys.bob });
+    expect(read.status).toBe(withKey);
+    expect(read.headers.get('content-type')).toMatch(/^text\/plain/);
+    expect(await read.text()).toContain('llmbridge_build_info');
+    if (configured !== '[]')
+      expect((await page({ 'x-api-key': keys.old })).status).toBe(isPublic === 'true' ? 200 : 401);
+  } finally {
+    await gateway.stop();
+  }
+});
+
 test('who guesses is slowed, then refused, and counted; the good are not', async () => {
   const gateway = await startGateway(`
 providers: { sim: { type: simulator, models: [sim] } }

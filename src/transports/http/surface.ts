@@ -1,10 +1,11 @@
 import type { Message } from '@bufbuild/protobuf';
 import { ChatCompletionRequestSchema } from '../../../gen/es/llmbridge/v1/chat_service_pb.ts';
 import { Fault } from '../../kernel/fault.ts';
+import type { Gate } from '../../kernel/gate.ts';
 import type { Calls } from '../calls.ts';
 import type { RequestHandler, ServerRequest, ServerResponse } from '../listener.ts';
 import { openingOf } from '../opening.ts';
-import type { ServerOptions, ServerParts } from '../parts.ts';
+import type { MetricsPage, ServerOptions, ServerParts } from '../parts.ts';
 import { readBody, requireJson } from './body.ts';
 import { methodPath, serveChat, WholeReply } from './chat.ts';
 import { type AnswerCodec, answerCodec } from './codecs.ts';
@@ -75,10 +76,27 @@ export function createHttpSurface(parts: SurfaceParts, options: SurfaceOptions, 
       refuseVerb(request, response, verb, ['GET', 'HEAD']);
       return;
     }
-    metrics?.text().then(
+    if (metrics === undefined) return;
+    if (metrics.gate !== undefined) {
+      serveGuarded(request, response, metrics, metrics.gate);
+      return;
+    }
+    metrics.text().then(
       (text) => sendText(request, response, 200, { 'content-type': metrics.contentType }, text),
       (thrown: unknown) => sendFault(request, response, Fault.from(thrown)),
     );
+  }
+
+  /** The metrics page for those who may read it: a call like any other. */
+  function serveGuarded(request: ServerRequest, response: ServerResponse, page: MetricsPage, guard: Gate): void {
+    const exchange = new Exchange(calls, calls.open(openingOf(request, '/metrics', 'http')), request, response);
+    const show = async (): Promise<void> => {
+      await guard.authenticate(exchange.call);
+      const headers = { ...exchange.call.replyHeaders, 'content-type': page.contentType };
+      sendText(request, response, 200, headers, await page.text());
+      exchange.settle(undefined);
+    };
+    settle(exchange, show());
   }
 
   return (request, response) => {
