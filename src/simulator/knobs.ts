@@ -157,7 +157,7 @@ function knobsColon(model: string): number {
   for (let colon = model.indexOf(':'); colon >= 0; colon = model.indexOf(':', colon + 1)) {
     const rest = model.slice(colon + 1);
     const [first = ''] = rest.split(/[=,]/, 1);
-    if (rest.includes('=') || isKnob(first.trim()) || /(?:^|[./])sim$/i.test(model.slice(0, colon))) return colon;
+    if (isKnob(first.trim()) || /^[^:,]*=/.test(rest) || /(?:^|[./])sim$/i.test(model.slice(0, colon))) return colon;
   }
   return -1;
 }

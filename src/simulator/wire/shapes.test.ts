@@ -224,3 +224,40 @@ test('Ollama: a chat, which streams unless told otherwise', async () => {
   const late = await ask('/api/chat', { model: 'sim:fault=500,fault_after=1', messages });
   expect(JSON.parse(late.text.trim().split('\n').at(-1) ?? '')).toEqual({ error: any });
 });
+
+test('a stop sequence that ended the answer, in each dialect’s word', async () => {
+  const asked = { model: 'sim:echo', messages: [{ role: 'user', content: 'one two three' }] };
+  const anthropic = await ask('/v1/messages', { ...asked, max_tokens: 9, stop_sequences: ['x', 'three'] });
+  expect(anthropic.json).toMatchObject({ stop_reason: 'stop_sequence', stop_sequence: 'three' });
+  const cohere = await ask('/v2/chat', { ...asked, stop_sequences: ['three'] });
+  expect(cohere.json).toMatchObject({ finish_reason: 'STOP_SEQUENCE' });
+  const bedrock = await ask('/model/sim:echo/converse', {
+    messages: [{ role: 'user', content: [{ text: 'one two three' }] }],
+    inferenceConfig: { stopSequences: ['three'] },
+  });
+  expect(bedrock.json).toMatchObject({
+    stopReason: 'stop_sequence',
+    output: { message: { content: [{ text: 'one two ' }] } },
+  });
+});
+
+test('Gemini gives several candidates, and reasoning untold where it was not asked for', async () => {
+  const contents = [{ role: 'user', parts: [{ text: 'Hello' }] }];
+  const path = '/v1beta/models/sim:reasoning=4,tokens=2';
+  const generationConfig = { candidateCount: 2, thinkingConfig: { includeThoughts: false } };
+  const whole = await ask(`${path}:generateContent`, { contents, generationConfig });
+  const parts = [{ text: any, thoughtSignature: any }];
+  expect(whole.json).toMatchObject({
+    candidates: [
+      { index: 0, content: { parts } },
+      { index: 1, content: { parts } },
+    ],
+    usageMetadata: { candidatesTokenCount: 4, thoughtsTokenCount: 8 },
+  });
+  const stream = await ask(`${path}:streamGenerateContent?alt=sse`, { contents, generationConfig });
+  const indexes = sseOf(stream.text).map(
+    ({ data }) => (data as { candidates: { index: number }[] }).candidates[0]?.index,
+  );
+  expect(indexes).toEqual([0, 0, 0, 1, 1, 1]);
+  expect((await ask(`${path}:streamGenerateContent`, { contents })).status).toBe(400);
+});
