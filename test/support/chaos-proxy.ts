@@ -34,7 +34,7 @@ export async function openChaosProxy(serverPort: number, cutAfter: () => number)
     server.setNoDelay(true);
     let left = cutAfter();
     let due = 0;
-    const late: Uint8Array[] = [];
+    const late: (string | Uint8Array)[] = [];
     const over = () => {
       inside.delete(client);
       server.destroy();
