@@ -10,6 +10,8 @@ import type { ProviderType } from '../../src/kernel/provider.ts';
 import { azureOpenAi } from '../../src/providers/azure-openai/index.ts';
 import { providerTypes } from '../../src/providers/index.ts';
 import { openai } from '../../src/providers/openai/index.ts';
+import { decodeRequest } from '../../src/transports/http/openai/request.ts';
+import { encodeResponse } from '../../src/transports/http/openai/response.ts';
 import { anyRequest } from './arbitrary-request.ts';
 import { bodyOf, isStream, readCorpus } from './corpus.ts';
 import { chunksOf, collected, encoded, fixture, messageOf, user } from './dialect.ts';
@@ -48,6 +50,15 @@ describe.each(names)('%s', (name) => {
       expect(items).toEqual(original);
       expect(notes).toEqual([]);
     }
+  });
+
+  test('so it is when the caller speaks JSON', () => {
+    const original = (JSON.parse(String(whole(name))) as { output: unknown[] }).output;
+    const answer = valueAt(encodeResponse(adapter.decode(whole(name)), false), ['choices', 0, 'message']) ?? '';
+    const { request } = decodeRequest(Buffer.from(`{"model":"m","messages":[${answer}]}`));
+    const { body: text, notes } = adapter.encode({ request, source: undefined, model: 'm', apiKey: '', stream: false });
+    expect((JSON.parse(String(text)) as { input: unknown[] }).input).toEqual(original);
+    expect(notes).toEqual([]);
   });
 
   test('a stream that ends early is never a whole answer', () => {

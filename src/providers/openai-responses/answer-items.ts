@@ -14,7 +14,7 @@ type Part = ContentPart['part'];
 const typed = {
   message: new Set(['type', 'role', 'content']),
   reasoning: new Set(['type', 'id', 'summary', 'encrypted_content']),
-  call: new Set(['type', 'id', 'call_id', 'name', 'arguments', 'input']),
+  call: new Set(['type', 'call_id', 'name', 'arguments', 'input']),
   image: new Set(['type', 'result']),
   output_text: new Set(['type', 'text', 'annotations']),
   refusal: new Set(['type', 'refusal']),
@@ -65,7 +65,7 @@ export class AnswerItems {
     if (!isCall(this.#type)) return;
     this.calls = true;
     this.#chunks.begin();
-    const extra = extraOf(itemId(this.#id));
+    const extra = partExtra(itemId(this.#id));
     const id = text(item['call_id']) || this.#id;
     const name = text(item['name']);
     const custom = this.#type === 'custom_tool_call';
@@ -178,7 +178,7 @@ export class AnswerItems {
   #stopCall(item: JsonObject, source: string, emit: EmitChunk): void {
     const whole = text(this.#type === 'function_call' ? item['arguments'] : item['input']);
     const rest = this.#rest('', whole);
-    const extra = extraOf(leftovers(item, typed.call, () => source));
+    const extra = partExtra(leftovers(item, typed.call, () => source));
     if (rest !== '' || Object.keys(extra).length > 0) emit(this.#chunks.arguments(rest, extra));
   }
 

@@ -1,6 +1,6 @@
 import type { ContentPart, Message, ReasoningPart, TextPart } from '../../../gen/es/llmbridge/v1/content_pb.ts';
 import { type ToolCall, ToolCallType } from '../../../gen/es/llmbridge/v1/tool_pb.ts';
-import { type JsonInput, members, RawJson } from '../../kernel/json-text.ts';
+import { type JsonInput, RawJson } from '../../kernel/json-text.ts';
 import { type JsonObject, text as textOf } from '../shared/json-body.ts';
 import { base64 } from '../shared/media.ts';
 import type { Notes } from '../shared/notes.ts';
@@ -49,12 +49,10 @@ export class AssistantItems {
       if (call === undefined) this.#part(part, path);
       else if (!told.has(call)) {
         told.add(call);
-        this.#call(call, `${this.#path}.tool_calls[${message.toolCalls.indexOf(call)}]`);
+        this.#call(call);
       }
     });
-    message.toolCalls.forEach((call, index) => {
-      if (!told.has(call)) this.#call(call, `${this.#path}.tool_calls[${index}]`);
-    });
+    for (const call of message.toolCalls) if (!told.has(call)) this.#call(call);
   }
 
   #plain({ content, refusal, reasoningContent }: Message): void {
@@ -146,15 +144,14 @@ export class AssistantItems {
     withExtra(item, part.extra, dialect, path, this.#notes);
   }
 
-  #call(call: ToolCall, path: string): void {
+  #call(call: ToolCall): void {
     const item: JsonMembers =
       call.type === ToolCallType.CUSTOM
         ? { type: 'custom_tool_call', call_id: call.id, name: call.name, input: call.arguments }
         : { type: 'function_call', call_id: call.id, name: call.name, arguments: call.arguments || '{}' };
-    const own = call.extra[dialect];
-    const fields =
-      own === undefined || own === '' || this.#named ? call.extra : { ...call.extra, [dialect]: bare(own) };
-    this.#push(withExtra(item, fields, dialect, path, this.#notes));
+    const fields = splitExtra(call.extra);
+    if (!this.#named) fields.item.delete('id');
+    this.#push({ ...item, ...raw(fields.item), ...raw(fields.rest) });
   }
 
   #push(item: Block): void {
@@ -167,12 +164,6 @@ export class AssistantItems {
     this.#id = id;
     this.items.push(item);
   }
-}
-
-/** An item's fields without its id. */
-function bare(json: string): string {
-  const fields = [...members(json)].filter(([name]) => name !== 'id');
-  return `{${fields.map(([name, value]) => `${JSON.stringify(name)}:${value}`).join(',')}}`;
 }
 
 /** `url_citation`, `file_citation`, `container_file_citation`, `file_path`. */

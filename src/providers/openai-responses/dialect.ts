@@ -1,5 +1,6 @@
 import { members, RawJson, toJson } from '../../kernel/json-text.ts';
 import { type JsonObject, parseObject } from '../shared/json-body.ts';
+import { rawObject } from '../shared/raw-object.ts';
 
 /**
  * The name under which blocks and extra fields of this dialect's messages stand, wherever it is served. It is not the
@@ -24,10 +25,12 @@ export function partExtra(item: string, rest = ''): { [provider: string]: string
   return json === '{}' ? {} : extraOf(json);
 }
 
-/** What `partExtra` put together: the item's fields and the part's, each as JSON text by name. */
+/**
+ * What `partExtra` put together: the item's fields and the part's, each as JSON text by name. They may come back without
+ * the dialect's name, from callers that speak JSON.
+ */
 export function splitExtra(extra: Extra): { item: Map<string, string>; rest: Map<string, string>; id: string } {
-  const json = extra[dialect];
-  const rest = json === undefined || json === '' ? new Map<string, string>() : members(json);
+  const rest = new Map([...fieldsOf(extra['*']), ...fieldsOf(extra[dialect])]);
   const text = rest.get('item');
   rest.delete('item');
   if (text === undefined || !text.startsWith('{')) return { item: new Map(), rest, id: '' };
@@ -35,3 +38,6 @@ export function splitExtra(extra: Extra): { item: Map<string, string>; rest: Map
   const id = fields['id'];
   return { item: members(text), rest, id: typeof id === 'string' ? id : '' };
 }
+
+const fieldsOf = (json: string | undefined): Map<string, string> =>
+  members(json === undefined ? '' : (rawObject(json)?.text ?? ''));
