@@ -20,13 +20,9 @@ const opened = (): OpenPage => {
   return page;
 };
 
+const grpcCallers: readonly Caller[] = [grpcJs, protoLoader, goClient, pythonClient, javaClient, grpcurlCaller];
 const callers: readonly Caller[] = [
-  grpcJs,
-  protoLoader,
-  goClient,
-  pythonClient,
-  javaClient,
-  grpcurlCaller,
+  ...grpcCallers,
   browserCaller('grpc-web', opened),
   browserCaller('connect', opened),
   browserCaller('connect-json', opened),
@@ -39,17 +35,21 @@ const real = { ...simulated, model: 'tiny-random' };
 
 let llama: Llama | undefined;
 let gateway: TestGateway;
+/** The same without lanes. */
+let reference: TestGateway;
 let expected: string;
 
 beforeAll(async () => {
   if (has('python')) llama = await startLlama();
   if (has('chromium')) page = await openPage();
-  gateway = await startGateway(`
+  const config = `
 server: { cors: { origins: ["${page?.origin ?? 'http://localhost'}"] } }
 providers:
   sim: { type: simulator, models: [sim] }
   llama: { type: openai-compatible, base_url: "${llama?.baseUrl ?? 'http://127.0.0.1:1/v1'}", models: [tiny-random] }
-`);
+`;
+  gateway = await startGateway(config);
+  reference = await startGateway(config, { LLMBRIDGE_SERVER__LANES: 'false' });
   const connection = await grpcJs.connect(gateway.port);
   expected = (await connection.ask('chat', simulated)).text;
   await connection.close();
@@ -59,16 +59,21 @@ providers:
 afterAll(async () => {
   await page?.close();
   await gateway?.stop();
+  await reference?.stop();
   await llama?.stop();
 });
 
-/** The same questions by each caller that is there, whole and streamed. */
+/** The same questions by each caller that is there, whole and streamed; gRPC's without lanes too. */
 function byEach(ask: (mode: 'chat' | 'stream', connection: () => Connection) => void): void {
-  for (const caller of callers) {
-    suite(caller.name, caller.needs, () => {
+  const ways = [
+    ...callers.map((caller) => ({ caller, name: caller.name, port: () => gateway.port })),
+    ...grpcCallers.map((caller) => ({ caller, name: `${caller.name}, lanes off`, port: () => reference.port })),
+  ];
+  for (const { caller, name, port } of ways) {
+    suite(name, caller.needs, () => {
       let connection: Connection;
       beforeAll(async () => {
-        connection = await caller.connect(gateway.port);
+        connection = await caller.connect(port());
       }, 300_000);
       afterAll(() => connection?.close());
 

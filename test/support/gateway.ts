@@ -23,8 +23,12 @@ function configFile(yaml: string) {
   return { file, remove: () => rmSync(folder, { recursive: true, force: true }) };
 }
 
-/** Merges the test's own port into the text's `server` group. */
-const onFreePort = { LLMBRIDGE_SERVER__PORT: '0', LLMBRIDGE_MONITORING__LOG__LEVEL: 'info' };
+/** Merges the test's own port into the text's `server` group. With LANES=off connect-es serves every RPC. */
+const onFreePort = {
+  LLMBRIDGE_SERVER__PORT: '0',
+  LLMBRIDGE_MONITORING__LOG__LEVEL: 'info',
+  ...(process.env['LANES'] === 'off' && { LLMBRIDGE_SERVER__LANES: 'false' }),
+};
 
 /** Starts a gateway in this process on a free port of loopback, from the text of a configuration file. */
 export async function startGateway(
