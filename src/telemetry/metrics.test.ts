@@ -4,6 +4,7 @@ import { expect, test } from 'vitest';
 import type { Provider } from '../kernel/provider.ts';
 import { createBalancerMetrics } from './balancer-metrics.ts';
 import { createCallMetrics } from './call-metrics.ts';
+import { createGateMetrics } from './gate-metrics.ts';
 import { createLabels } from './labels.ts';
 import { createMetrics } from './metrics.ts';
 
@@ -61,6 +62,7 @@ const read = (name: string) => readFileSync(new URL(`../../docs/${name}`, import
 test('the documents name every metric of ours, and none that is not there', async () => {
   const metrics = createMetrics({ version: '1', runtime: true });
   createBalancerMetrics(metrics.registry, createLabels({ methods: [], providers: [], routes: [] }), () => []);
+  createGateMetrics(metrics.registry);
   const text = await metrics.text();
   const names = new Set([...text.matchAll(/^# TYPE (\w+)/gm)].map(([, name = '']) => name));
   const operations = read('operations.md');
