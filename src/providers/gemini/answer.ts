@@ -1,5 +1,5 @@
 import type { EmitChunk } from '../../kernel/adapter.ts';
-import { elements, valueAt } from '../../kernel/json-text.ts';
+import { valueAt } from '../../kernel/json-text.ts';
 import type { ChatChunk } from '../../kernel/messages.ts';
 import { isObject, type JsonObject, list, malformed, text } from '../shared/json-body.ts';
 import { joined, leftovers } from '../shared/leftovers.ts';
@@ -18,7 +18,8 @@ export class Answer {
   #model = '';
   #created = 0;
   #usage: JsonObject | undefined;
-  #usageSource = '{}';
+  /** The frame that the counts came with. */
+  #usageFrame = '{}';
   #extra = '';
   #refusal = '';
 
@@ -34,15 +35,13 @@ export class Answer {
     this.#created ||= Math.floor(Date.parse(text(response['createTime'])) / 1000) || 0;
     const made: ChatChunk[] = [];
     const candidates = list(response['candidates']);
-    if (candidates.length > 0) {
-      const sources = elements(valueAt(source, ['candidates']) ?? '[]');
-      candidates.forEach((candidate, place) => {
-        if (!isObject(candidate)) throw malformed('a candidate that is not an object');
-        this.#candidateAt(candidate['index']).read(candidate, sources[place] ?? '{}', this.#whole, (chunk) => {
-          made.push(chunk);
-        });
+    candidates.forEach((candidate, place) => {
+      if (!isObject(candidate)) throw malformed('a candidate that is not an object');
+      const own = () => valueAt(source, ['candidates', place]) ?? '{}';
+      this.#candidateAt(candidate['index']).read(candidate, own, this.#whole, (chunk) => {
+        made.push(chunk);
       });
-    }
+    });
     this.#readPromptFeedback(response['promptFeedback']);
     this.#readUsage(response['usageMetadata'], source, made.at(-1));
     const extra = leftovers(response, typed, () => source);
@@ -58,7 +57,7 @@ export class Answer {
 
   /** Emits what can be said only now that nothing more comes: Gemini's reasons and counts hold for what went before. */
   end(emit: EmitChunk): void {
-    const usage = this.#usage && usageOf(this.#usage, () => this.#usageSource);
+    const usage = this.#usage && usageOf(this.#usage, () => valueAt(this.#usageFrame, ['usageMetadata']));
     const lasts = [...this.#candidates.values()].map((candidate) => candidate.finish(this.#refusal, emit));
     lasts.forEach((chunk, place) => {
       if (place === lasts.length - 1) {
@@ -96,7 +95,7 @@ export class Answer {
   #readUsage(usage: unknown, source: string, last: ChatChunk | undefined): void {
     if (!isObject(usage)) return;
     this.#usage = usage;
-    this.#usageSource = valueAt(source, ['usageMetadata']) ?? '{}';
+    this.#usageFrame = source;
     for (const { chunks } of this.#candidates.values()) chunks.serviceTier = text(usage['serviceTier']);
     if (last && typeof usage['promptTokenCount'] === 'number') last.usage = countsOf(usage);
   }

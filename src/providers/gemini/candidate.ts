@@ -18,6 +18,9 @@ const typed = {
   functionCall: new Set(['id', 'name', 'args']),
 };
 
+/** The JSON text of something, sliced from its frame only where it is needed. */
+type Source = () => string;
+
 /** One candidate of an answer, whole or frame by frame, as chunks. */
 export class Candidate {
   readonly chunks: BlockChunks;
@@ -34,12 +37,17 @@ export class Candidate {
   }
 
   /** `whole` tells that each part stands for itself; in a stream a frame's first part may go on with the last one. */
-  read(candidate: JsonObject, source: string, whole: boolean, emit: (chunk: ChatChunk) => void): void {
+  read(candidate: JsonObject, source: Source, whole: boolean, emit: (chunk: ChatChunk) => void): void {
     const content = candidate['content'];
     const parts = isObject(content) ? list(content['parts']) : [];
-    const sources = parts.length > 0 ? elements(valueAt(source, ['content', 'parts']) ?? '[]') : [];
+    let sources: string[] | undefined;
     parts.forEach((part, index) => {
-      if (isObject(part)) this.#part(part, sources[index] ?? '{}', whole || index > 0, emit);
+      if (!isObject(part)) return;
+      const own = () => {
+        sources ??= elements(valueAt(source(), ['content', 'parts']) ?? '[]');
+        return sources[index] ?? '{}';
+      };
+      this.#part(part, own, whole || index > 0, emit);
     });
     const logprobs = logprobsOf(candidate['logprobsResult']);
     if (logprobs) {
@@ -48,7 +56,7 @@ export class Candidate {
       emit(chunk);
     }
     this.reason = nativeReason(candidate['finishReason']) || this.reason;
-    const extra = leftovers(candidate, typed.candidate, () => source);
+    const extra = leftovers(candidate, typed.candidate, source);
     if (extra !== '' && extra !== this.#extra) this.#extra = joined(this.#extra, extra);
   }
 
@@ -64,11 +72,11 @@ export class Candidate {
     return this.chunks.finish(reason, this.reason, refusal, extraOf(this.#extra), undefined);
   }
 
-  #part(part: JsonObject, source: string, apart: boolean, emit: (chunk: ChatChunk) => void): void {
+  #part(part: JsonObject, source: Source, apart: boolean, emit: (chunk: ChatChunk) => void): void {
     const { text: words, inlineData, functionCall } = part;
     const signature = text(part['thoughtSignature']);
     if (typeof words === 'string' || Object.keys(part).every((name) => typed.text.has(name))) {
-      const extra = extraOf(leftovers(part, typed.text, () => source));
+      const extra = extraOf(leftovers(part, typed.text, source));
       this.#words(text(words), part['thought'] === true, signature, extra, apart, emit);
       return;
     }
@@ -81,8 +89,8 @@ export class Candidate {
     const media = isObject(inlineData)
       ? mediaPart(text(inlineData['mimeType']), text(inlineData['data']), signature)
       : undefined;
-    if (media) emit(this.chunks.part('other', media, extraOf(leftovers(part, typed.media, () => source))));
-    else emit(this.chunks.part('other', nativePart(dialect, source)));
+    if (media) emit(this.chunks.part('other', media, extraOf(leftovers(part, typed.media, source))));
+    else emit(this.chunks.part('other', nativePart(dialect, source())));
   }
 
   /** Text or a thought. What is empty and has no signature leaves no trace. */
@@ -113,11 +121,11 @@ export class Candidate {
     if (words !== '') emit(chunks.text(words));
   }
 
-  #call(part: JsonObject, call: JsonObject, source: string, signature: string, emit: (chunk: ChatChunk) => void): void {
-    const inner = () => valueAt(source, ['functionCall']) ?? '{}';
+  #call(part: JsonObject, call: JsonObject, source: Source, signature: string, emit: (chunk: ChatChunk) => void): void {
+    const inner = () => valueAt(source(), ['functionCall']) ?? '{}';
     const id = text(call['id']) || madeCallId(dialect, this.chunks.id, this.#calls);
     this.#calls++;
-    const beside = extraOf(leftovers(part, typed.call, () => source));
+    const beside = extraOf(leftovers(part, typed.call, source));
     const mark =
       signature !== '' || dialect in beside
         ? {
@@ -126,6 +134,6 @@ export class Candidate {
           }
         : undefined;
     emit(this.chunks.call(id, text(call['name']), extraOf(leftovers(call, typed.functionCall, inner)), mark));
-    emit(this.chunks.arguments(valueAt(source, ['functionCall', 'args']) ?? '{}'));
+    emit(this.chunks.arguments(valueAt(source(), ['functionCall', 'args']) ?? '{}'));
   }
 }
