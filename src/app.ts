@@ -95,7 +95,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
     ...[ChatService, ModelService, HealthService].map(({ typeName }) => typeName),
     ...[...routes.keys()].map(healthName),
   ]);
-  const sealing = createSealing(security.sealing, clock);
+  const sealing = createSealing(security.sealing, clock, events);
   const rpcs = [
     ...intercept(createChat({ catalog: () => catalog, balancer }), [sealing.unseal]),
     ...createModelRpcs({ ...catalog, asked: modelLists.wake, prices: loadPrices }),

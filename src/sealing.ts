@@ -6,6 +6,7 @@ import type { Clock } from './kernel/clock.ts';
 import type { Interceptor } from './kernel/method.ts';
 import type { Seals } from './kernel/seals.ts';
 import { MemoryReplayGuard } from './stores/memory/replay-guard.ts';
+import type { GatewayEvents } from './telemetry/gateway-events.ts';
 
 /** Sealed calls, as the configuration has them. */
 export interface Sealing {
@@ -20,12 +21,13 @@ export interface Sealing {
 export function createSealing(
   { mode, keys, window, epoch_guard }: GatewayConfig['security']['sealing'],
   clock: Clock,
+  events: Pick<GatewayEvents, 'sealingKeyWorn'>,
 ): Sealing {
   const ring = new KeyRing(
     keys.map(({ id, secret, state, user }) => ({ id, secret: parseSecret(secret) ?? Buffer.alloc(0), state, user })),
   );
   const guard = new MemoryReplayGuard({ windowMs: window, epochGuardMs: epoch_guard, clock });
-  const seals = createSeals({ ring: () => ring, guard, clock });
+  const seals = createSeals({ ring: () => ring, guard, clock, worn: events.sealingKeyWorn });
   return {
     seals: mode === 'off' ? undefined : seals,
     unseal: createUnseal({ mode, seals }),

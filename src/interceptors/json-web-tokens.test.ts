@@ -13,10 +13,12 @@ const good = { iss: 'https://issuer.example', aud: 'llm-bridge', sub: 'alice', e
 
 let issuer: TokenIssuer;
 let monotonic: number;
+let wall: number;
 let failures: unknown[];
 beforeEach(async () => {
   issuer = await tokenIssuer();
   monotonic = 0;
+  wall = now * 1000;
   failures = [];
 });
 afterEach(() => issuer.close());
@@ -36,7 +38,7 @@ const source = (more: Partial<JsonWebTokenOptions> = {}) =>
     clockSkewMs: 30_000,
     userClaim: 'sub',
     modelsClaim: undefined,
-    clock: { wall: () => now * 1000 },
+    clock: { wall: () => wall, now: () => monotonic },
     ...more,
   });
 
@@ -94,6 +96,41 @@ describe('a token of the issuer', () => {
   ])('%s', async (_name, claims, accepted) => {
     const token = await issuer.sign({ ...good, ...claims });
     expect(await verdict(source(), token)).toBe(accepted ? 'alice' : 'CREDENTIAL_INVALID');
+  });
+});
+
+describe('a token that verified', () => {
+  test('is not verified again for ten seconds, and stands for the same', async () => {
+    const tokens = source();
+    const token = await issuer.sign(good);
+    const principal = await identify(tokens, token);
+    expect(tokens.identify(openedCall(), token)).toBe(principal);
+    monotonic = 9_999;
+    expect(tokens.identify(openedCall(), token)).toBe(principal);
+    monotonic = 10_000;
+    expect(tokens.identify(openedCall(), token)).toBeInstanceOf(Promise);
+    expect(await verdict(tokens, token)).toBe('alice');
+    expect(tokens.identify(openedCall(), token)).toEqual(principal);
+  });
+
+  test('ends when it expires all the same', async () => {
+    const tokens = source();
+    const token = await issuer.sign({ ...good, exp: now + 5 });
+    expect(await verdict(tokens, token)).toBe('alice');
+    wall = (now + 5) * 1000 + 29_999;
+    expect(await verdict(tokens, token)).toBe('alice');
+    wall = (now + 5) * 1000 + 30_000;
+    expect(await verdict(tokens, token)).toBe('CREDENTIAL_INVALID');
+  });
+
+  test('vouches for no other', async () => {
+    const tokens = source();
+    const token = await issuer.sign(good);
+    expect(await verdict(tokens, token)).toBe('alice');
+    const [head, claims, signature = ''] = token.split('.');
+    expect(await verdict(tokens, `${head}.${claims}.${signature.split('').reverse().join('')}`)).toBe(
+      'CREDENTIAL_INVALID',
+    );
   });
 });
 

@@ -1,3 +1,4 @@
+import { hash } from 'node:crypto';
 import { type JWTPayload, type JWTVerifyGetKey, jwtVerify } from 'jose';
 import type { Principal } from '../kernel/call.ts';
 import type { Clock } from '../kernel/clock.ts';
@@ -19,10 +20,23 @@ export interface JsonWebTokenOptions {
   readonly userClaim: string;
   /** Claim with the models that the user may ask for: a list, or words with spaces between. */
   readonly modelsClaim: string | undefined;
-  readonly clock: Pick<Clock, 'wall'>;
+  readonly clock: Pick<Clock, 'wall' | 'now'>;
 }
 
 const longestUser = 256;
+/** How long a token that verified is not verified again, in milliseconds: a signature costs more than all else of a call. */
+const trustMs = 10_000;
+const mostTrusted = 10_000;
+
+/** Whom a token stood for when it verified. */
+interface Trusted {
+  readonly principal: Principal;
+  /** By the monotonic clock. */
+  readonly until: number;
+  /** In milliseconds since the Unix epoch, tolerance included. */
+  readonly expires: number;
+}
+
 const isJwt = (presented: string) => /^[^.]+\.[^.]+\.[^.]*$/.test(presented);
 
 const list = (claim: unknown): readonly unknown[] => {
@@ -44,7 +58,19 @@ export function createJsonWebTokens(options: JsonWebTokenOptions): CredentialSou
     return { ...principal, models: new Set(models as string[]) };
   };
 
-  const verify = async (token: string): Promise<Principal> => {
+  const trusted = new Map<string, Trusted>();
+
+  const trust = (digest: string, principal: Principal, exp: number): void => {
+    trusted.delete(digest);
+    trusted.set(digest, { principal, until: clock.now() + trustMs, expires: exp * 1000 + clockSkewMs });
+    if (trusted.size <= mostTrusted) return;
+    for (const oldest of trusted.keys()) {
+      trusted.delete(oldest);
+      return;
+    }
+  };
+
+  const verify = async (token: string, digest: string): Promise<Principal> => {
     try {
       const { payload, protectedHeader } = await jwtVerify(token, key, {
         ...(issuer !== undefined && { issuer }),
@@ -54,13 +80,21 @@ export function createJsonWebTokens(options: JsonWebTokenOptions): CredentialSou
         currentDate: new Date(clock.wall()),
         requiredClaims: ['exp'],
       });
-      return principalOf(payload, protectedHeader.kid);
+      const principal = principalOf(payload, protectedHeader.kid);
+      trust(digest, principal, payload.exp ?? 0);
+      return principal;
     } catch (thrown) {
       throw thrown instanceof Fault ? thrown : invalidCredential();
     }
   };
 
   return {
-    identify: (_call, presented) => (presented === undefined || !isJwt(presented) ? undefined : verify(presented)),
+    identify(_call, presented) {
+      if (presented === undefined || !isJwt(presented)) return undefined;
+      const digest = hash('sha256', presented, 'base64');
+      const known = trusted.get(digest);
+      if (known !== undefined && clock.now() < known.until && clock.wall() < known.expires) return known.principal;
+      return verify(presented, digest);
+    },
   };
 }

@@ -10,22 +10,40 @@ export interface SealsOptions {
   readonly ring: () => KeyRing;
   readonly guard: ReplayGuard;
   readonly clock: Pick<Clock, 'wall'>;
+  /** Told once of a key that so many messages came under that its nonces, being random, may soon repeat. */
+  readonly worn: (keyId: string) => void;
+  /** How many are that; half of what 96-bit random nonces are good for (NIST SP 800-38D, section 8.3) by default. */
+  readonly mostMessages?: number;
 }
 
 const invalid = () => new Fault('SEAL_INVALID', 'the sealed message is not valid');
 const expired = () => new Fault('SEAL_EXPIRED', 'the sealed message is too old, or dated ahead of its time');
 const replayed = () => new Fault('SEAL_REPLAYED', 'the sealed message was received before');
 
+const halfOfAll = 2 ** 31;
+
 /** Opens sealed requests: they verify first, and only then is their nonce claimed. */
-export const createSeals = ({ ring, guard, clock }: SealsOptions): Seals => ({
-  async open(call, sealed, method) {
-    const opened = openRequest(ring(), sealed, method, call.principal.user);
-    if (opened === undefined) throw invalid();
-    const claim = await guard.claim(sealed.keyId, sealed.nonce, sealed.issuedAt);
-    if (claim === 'expired') throw expired();
-    if (claim === 'replayed') throw replayed();
-    call.sealedBy = sealed.keyId;
-    const { plaintext, reply } = opened;
-    return { plaintext, seal: (message, last) => reply.seal(message, Math.floor(clock.wall() / 1000), last) };
-  },
-});
+export function createSeals({ ring, guard, clock, worn, mostMessages = halfOfAll }: SealsOptions): Seals {
+  // Of keys that verified, so callers can't add to it.
+  const messages = new Map<string, number>();
+
+  const count = (keyId: string): void => {
+    const sum = (messages.get(keyId) ?? 0) + 1;
+    messages.set(keyId, sum);
+    if (sum === mostMessages) worn(keyId);
+  };
+
+  return {
+    async open(call, sealed, method) {
+      const opened = openRequest(ring(), sealed, method, call.principal.user);
+      if (opened === undefined) throw invalid();
+      count(sealed.keyId);
+      const claim = await guard.claim(sealed.keyId, sealed.nonce, sealed.issuedAt);
+      if (claim === 'expired') throw expired();
+      if (claim === 'replayed') throw replayed();
+      call.sealedBy = sealed.keyId;
+      const { plaintext, reply } = opened;
+      return { plaintext, seal: (message, last) => reply.seal(message, Math.floor(clock.wall() / 1000), last) };
+    },
+  };
+}

@@ -45,6 +45,7 @@ async function ask(request: Request, setUp: SetUp = {}) {
       },
     },
     clock: { wall: () => wall },
+    worn: () => {},
   });
   const [unary, stream] = intercept(
     chat({
@@ -155,4 +156,23 @@ describe('the mode', () => {
     expect((await ask({ model: 'x' }, { mode })).reason).toBe(clear);
     expect((await ask(as(await sealed('x')), { mode })).reason).toBe(whenSealed);
   });
+});
+
+test('a key that many messages came under is told of, once', async () => {
+  const worn: string[] = [];
+  const seals = createSeals({
+    ring: () => new KeyRing([{ id: 'k1', secret, state: 'active' }]),
+    guard: { claim: () => 'fresh' },
+    clock: { wall: () => wall },
+    worn: (keyId) => worn.push(keyId),
+    mostMessages: 3,
+  });
+  const told: number[] = [];
+  for (let i = 0; i < 5; i++) {
+    const request = create(ChatCompletionRequestSchema, as(await sealed('x')));
+    if (request.sealed !== undefined) await seals.open(openedCall(), request.sealed, unaryPath);
+    told.push(worn.length);
+  }
+  expect(told).toEqual([0, 0, 1, 1, 1]);
+  expect(worn).toEqual(['k1']);
 });

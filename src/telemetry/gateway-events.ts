@@ -24,6 +24,8 @@ export interface GatewayEvents {
   issuerUnavailable(thrown: unknown): void;
   /** A provider did not list its models; what it listed before still stands. */
   modelsUnlisted(provider: string, fault: Fault): void;
+  /** More messages came under a sealing key than it is good for; the log has its id alone. */
+  sealingKeyWorn(keyId: string): void;
   draining(reason: string, inFlight: number): void;
   /** `cut` calls had not finished in time. */
   drained(durationMs: number, cut: number): void;
@@ -55,6 +57,9 @@ export const createGatewayEvents = (logger: Logger): GatewayEvents => ({
   },
   modelsUnlisted(provider, fault) {
     logger.warn({ event: 'models_unlisted', provider, reason: fault.reason }, fault.message);
+  },
+  sealingKeyWorn(keyId) {
+    logger.warn({ event: 'sealing_key_worn', sealing_key: keyId }, 'half of what a sealing key is good for: rotate it');
   },
   draining(reason, inFlight) {
     logger.info({ event: 'draining', reason, in_flight: inFlight }, 'taking no new calls');
