@@ -5,6 +5,7 @@ import { ChatCompletionRequestSchema } from '../../gen/es/llmbridge/v1/chat_serv
 import { Role } from '../../gen/es/llmbridge/v1/content_pb.ts';
 import type { EncodedRequest, ProviderAdapter } from '../../src/kernel/adapter.ts';
 import { providerTypes } from '../../src/providers/index.ts';
+import { openai } from '../../src/providers/openai/index.ts';
 import { anyRequest, type RequestInit } from './arbitrary-request.ts';
 import { adapterOf } from './dialect.ts';
 
@@ -65,30 +66,30 @@ const encode = (adapter: ProviderAdapter, model: string, init: RequestInit): Enc
     stream: false,
   });
 
-describe.each(providerTypes.filter(({ simulated }) => !simulated).map((type) => [type.type, type] as const))(
-  '%s',
-  (_, type) => {
-    const adapter = adapterOf(type);
+const speakers: readonly (readonly [string, ProviderAdapter])[] = [
+  ...providerTypes.filter(({ simulated }) => !simulated).map((type) => [type.type, adapterOf(type)] as const),
+  ["openai's Responses", openai.adapter({ name: 'o', basePath: '', headers: {}, options: { api: 'responses' } })],
+];
 
-    test('any request is encoded, as JSON', () => {
-      fc.assert(
-        fc.property(anyRequest, fc.constantFrom(...models), fc.boolean(), (request, model, stream) => {
-          const encoded = adapter.encode({ request, source: undefined, model, apiKey: 'key', stream });
-          expect(JSON.parse(String(encoded.body))).toBeTypeOf('object');
-          for (const note of encoded.notes) expect(note.name).not.toBe('');
-        }),
-        { numRuns: 150 },
-      );
-    });
+describe.each(speakers)('%s', (_, adapter) => {
+  test('any request is encoded, as JSON', () => {
+    fc.assert(
+      fc.property(anyRequest, fc.constantFrom(...models), fc.boolean(), (request, model, stream) => {
+        const encoded = adapter.encode({ request, source: undefined, model, apiKey: 'key', stream });
+        expect(JSON.parse(String(encoded.body))).toBeTypeOf('object');
+        for (const note of encoded.notes) expect(note.name).not.toBe('');
+      }),
+      { numRuns: 150 },
+    );
+  });
 
-    test.each(models)('%s: a parameter reaches the provider, or a note tells of it', (model) => {
-      for (const [name, init] of Object.entries(parameters)) {
-        const { tools } = init;
-        const without = encode(adapter, model, name === 'tools' || tools === undefined ? {} : { tools });
-        const asked = encode(adapter, model, init);
-        const told = asked.notes.some((note) => note.name === name || note.name.startsWith(`${name}.`));
-        expect(told || asked.body !== without.body, `${name} was dropped without a word`).toBe(true);
-      }
-    });
-  },
-);
+  test.each(models)('%s: a parameter reaches the provider, or a note tells of it', (model) => {
+    for (const [name, init] of Object.entries(parameters)) {
+      const { tools } = init;
+      const without = encode(adapter, model, name === 'tools' || tools === undefined ? {} : { tools });
+      const asked = encode(adapter, model, init);
+      const told = asked.notes.some((note) => note.name === name || note.name.startsWith(`${name}.`));
+      expect(told || asked.body !== without.body, `${name} was dropped without a word`).toBe(true);
+    }
+  });
+});
