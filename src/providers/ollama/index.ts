@@ -21,9 +21,10 @@ const common = {
 /** Ollama's Chat Completions, beside its own API. */
 const chat = openAiCompatible({
   ...common,
-  path: (_, { basePath }) => `${basePath.endsWith('/v1') ? '' : '/v1'}/chat/completions`,
   quirks: { developerRole: 'system', reasoningField: 'reasoning' },
 });
+
+const chatBase = ({ basePath }: ProviderSettings): string => (basePath.endsWith('/v1') ? basePath : `${basePath}/v1`);
 
 /** Ollama's own API. */
 export const ollama: ProviderType = {
@@ -37,7 +38,7 @@ export const ollama: ProviderType = {
   },
   adapter: (settings: ProviderSettings): ProviderAdapter =>
     settings.options['api'] === 'chat'
-      ? chat.adapter(settings)
+      ? chat.adapter({ ...settings, basePath: chatBase(settings) })
       : {
           framing: 'ndjson',
           encode: (input) => encode(input, settings),
