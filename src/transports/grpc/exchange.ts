@@ -124,7 +124,7 @@ export class GrpcExchange implements Reply<Message> {
     }
     const bytes = this.#encode(message);
     if (!this.#headSent) this.#sendHead();
-    if (this.#stream.write(bytes)) return true;
+    if (this.#over || this.#stream.write(bytes)) return true;
     this.#block();
     return false;
   }
@@ -181,7 +181,7 @@ export class GrpcExchange implements Reply<Message> {
     this.#trailers = this.call.replyTrailers === undefined ? ok : { ...this.call.replyTrailers, ...ok };
     if (this.#stream.destroyed || this.#stream.closed) return;
     if (!this.#headSent) this.#sendHead();
-    this.#stream.end(bytes);
+    if (!this.#stream.closed) this.#stream.end(bytes);
     this.#around.unread.watch(this);
   }
 
@@ -208,7 +208,7 @@ export class GrpcExchange implements Reply<Message> {
     if (this.#invoked) {
       // Reply headers of the method stay leading metadata, as clients don't look for them among the trailers.
       if (!this.#headSent) this.#sendHead();
-      stream.end();
+      if (!stream.closed) stream.end();
       return;
     }
     this.#trailersSent = true;
@@ -229,7 +229,7 @@ export class GrpcExchange implements Reply<Message> {
     this.#headSent = true;
     this.#stream.on('wantTrailers', () => {
       this.#trailersSent = true;
-      if (!this.#stream.destroyed && !this.#stream.closed) this.#stream.sendTrailers(this.#trailers);
+      this.#attempt(() => this.#stream.sendTrailers(this.#trailers));
     });
     this.#respond(this.#head(), waitForTrailers);
   }
@@ -241,7 +241,19 @@ export class GrpcExchange implements Reply<Message> {
   }
 
   #respond(head: http2.OutgoingHttpHeaders, options: http2.ServerStreamResponseOptions): void {
-    if (!this.#stream.destroyed && !this.#stream.closed) this.#stream.respond(head, options);
+    this.#attempt(() => this.#stream.respond(head, options));
+  }
+
+  /** Node throws at headers that can't be sent: nothing can be told to the caller then. */
+  #attempt(write: () => void): void {
+    if (this.#stream.destroyed || this.#stream.closed) return;
+    try {
+      write();
+    } catch (cause) {
+      this.#over = true;
+      this.#fault = new Fault('INTERNAL', 'internal error', { cause });
+      this.#stream.close(http2.constants.NGHTTP2_INTERNAL_ERROR);
+    }
   }
 
   /** Counts the time for which the caller reads nothing. */

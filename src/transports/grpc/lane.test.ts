@@ -10,6 +10,7 @@ import {
 } from '../../../gen/es/llmbridge/v1/chat_service_pb.ts';
 import { chat, chunk, response, type Stream, streamPath, type Unary, unaryPath } from '../../../test/support/chat.ts';
 import { envelope, type H2Reply, openPort, type Port, requestH2 } from '../../../test/support/port.ts';
+import type { Call } from '../../kernel/call.ts';
 import type { Fault } from '../../kernel/fault.ts';
 import type { ServerOptions } from '../parts.ts';
 
@@ -288,4 +289,35 @@ it.each([
   const reply = await requestH2(session, { ':path': unaryPath, ...headers }, envelope(body));
   expect(statusOf(reply)).toBe(status);
   expect(reply.headers['content-type']).toBe(headers['content-type'].replace(/grpc$/, 'grpc+proto'));
+});
+
+// Header names that HTTP/2 does not have.
+const spoilHead = (call: Call): void => {
+  call.replyHeaders['connection'] = 'x';
+};
+const spoilTrailers = (call: Call): void => {
+  call.replyTrailers = { connection: 'x' };
+};
+
+it.each([
+  ['head', unaryPath, spoilHead],
+  ['head', streamPath, spoilHead],
+  ['trailers', unaryPath, spoilTrailers],
+  ['trailers', streamPath, spoilTrailers],
+])('resets a stream whose %s cannot be written, and serves on (%s)', async (_part, path, spoil) => {
+  const answer = (message: (id: string) => ReturnType<typeof response> | ReturnType<typeof chunk>) =>
+    (async (call, _request, reply) => {
+      spoil(call);
+      reply.message(message('x') as never);
+    }) as Unary & Stream;
+  const { port, session } = await open({ unary: answer(response), stream: answer(chunk) });
+  const stream = session.request({ ':method': 'POST', ':path': path, ...type });
+  const failed = once(stream, 'error');
+  stream.resume().end(envelope(request('m')));
+  await failed;
+  expect(stream.rstCode).toBe(http2.constants.NGHTTP2_INTERNAL_ERROR);
+  await port.whenEnded(1);
+  expect(port.ended).toMatchObject([{ fault: { reason: 'INTERNAL' } }]);
+  const health = { ':path': '/grpc.health.v1.Health/Check', ...type };
+  expect(statusOf(await requestH2(session, health, envelope(Buffer.alloc(0))))).toBe('0');
 });
