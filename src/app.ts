@@ -12,6 +12,7 @@ import { type Clock, systemClock } from './kernel/clock.ts';
 import type { Rpc } from './kernel/method.ts';
 import type { Provider, Route, Target } from './kernel/provider.ts';
 import { Readiness } from './kernel/readiness.ts';
+import { createLimits } from './limits.ts';
 import { listedAtOnce } from './model-discovery.ts';
 import { createProviders } from './provider-set.ts';
 import { providerTypes } from './providers/index.ts';
@@ -27,6 +28,7 @@ import { createCallMetrics } from './telemetry/call-metrics.ts';
 import { createGateMetrics } from './telemetry/gate-metrics.ts';
 import { createGatewayEvents, type GatewayEvents } from './telemetry/gateway-events.ts';
 import { createLabels } from './telemetry/labels.ts';
+import { createLimitMetrics } from './telemetry/limit-metrics.ts';
 import { createLogger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { createObserver } from './telemetry/observer.ts';
@@ -96,8 +98,10 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
     ...[...routes.keys()].map(healthName),
   ]);
   const sealing = createSealing(security.sealing, clock, events);
+  const metrics = createMetrics({ version, runtime: true });
+  const limits = createLimits(config.rate_limit, clock, createLimitMetrics(metrics.registry));
   const rpcs = [
-    ...intercept(createChat({ catalog: () => catalog, balancer }), [sealing.unseal]),
+    ...intercept(createChat({ catalog: () => catalog, balancer }), [sealing.unseal, ...limits]),
     ...createModelRpcs({ ...catalog, asked: modelLists.wake, prices: loadPrices }),
     createHealthRpc({
       readiness,
@@ -108,7 +112,6 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
     ...(overrides.extraRpcs ?? []),
   ];
 
-  const metrics = createMetrics({ version, runtime: true });
   const labels = createLabels({
     methods: rpcs.map(({ desc }) => `/${desc.parent.typeName}/${desc.name}`),
     providers: providers.values(),

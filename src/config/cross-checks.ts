@@ -43,12 +43,43 @@ function* sealingChecks(value: unknown): Generator<Finding> {
   const keys = list(value, [...sealing, 'keys']);
   if (valueAt(value, [...sealing, 'mode']) === 'required' && keys.length === 0)
     yield { path: [...sealing, 'mode'], message: 'sealed calls are required, but there are no keys to open them' };
+  for (const [index, key] of list(value, ['security', 'api_keys']).entries()) {
+    const opens = keys.length > 0 && valueAt(value, [...sealing, 'mode']) !== 'off';
+    if (valueAt(key, ['must_seal']) === true && !opens)
+      yield { path: ['security', 'api_keys', index, 'must_seal'], message: 'security.sealing opens no sealed calls' };
+  }
   const isShared = ['url', 'cluster', 'sentinel'].some((way) => valueAt(value, ['redis', way]) !== undefined);
   if (keys.length > 0 && isShared)
     yield {
       path: [...sealing, 'keys'],
       message:
         'this build remembers sealed calls in its own process only, not in redis: on several instances each would take a replay once',
+    };
+}
+
+/** Limits that would not hold. */
+function* limitChecks(value: unknown): Generator<Finding> {
+  const limits = ['rate_limit'];
+  const overrides = valueAt(value, [...limits, 'user', 'overrides']);
+  const tiers = [
+    ...['global', 'user', 'ip'].map((tier) => [...limits, tier]),
+    ...Object.keys((overrides as object | undefined) ?? {}).map((user) => [...limits, 'user', 'overrides', user]),
+  ];
+  for (const path of tiers) {
+    const isSet = (key: string) => valueAt(value, [...path, key]) !== undefined;
+    const inherits = path.length > 2 && valueAt(value, [...limits, 'user', 'requests']) !== undefined;
+    if (isSet('burst') && !isSet('requests') && !inherits)
+      yield { path: [...path, 'burst'], message: 'a burst is of requests, and no requests are set' };
+  }
+  const isShared = ['url', 'cluster', 'sentinel'].some((way) => valueAt(value, ['redis', way]) !== undefined);
+  const store = valueAt(value, [...limits, 'store']);
+  const set = tiers.find((path) =>
+    ['requests', 'tokens', 'concurrent'].some((key) => valueAt(value, [...path, key]) !== undefined),
+  );
+  if (set !== undefined && store !== 'memory' && (isShared || store === 'redis'))
+    yield {
+      path: set,
+      message: 'this build counts in its own process only, not in redis: set rate_limit.store to memory',
     };
 }
 
@@ -72,6 +103,7 @@ export function* crossChecks(value: unknown): Generator<Finding> {
   yield* duplicates(value, ['security', 'sealing', 'keys'], 'id');
   yield* identityChecks(value);
   yield* sealingChecks(value);
+  yield* limitChecks(value);
   if (valueAt(value, ['rate_limit', 'store']) === 'redis' && valueAt(value, ['redis']) === undefined)
     yield { path: ['rate_limit', 'store'], message: 'redis is asked for, but the group redis is not set' };
   if (valueAt(value, ['cache', 'store']) === 'redis' && valueAt(value, ['redis']) === undefined)

@@ -180,10 +180,10 @@ describe('secrets', () => {
 
 describe('settings that this build does not act on', () => {
   it('are refused where silence would be unsafe', () => {
-    const errors = errorsOf(`${SIM}rate_limit:\n  user: { requests: 60/m }\n  ip: { requests: 60/m }`);
+    const errors = errorsOf(`${SIM}rate_limit:\n  user: { budget: 5usd/d, overrides: { a: { budget: 1usd/h } } }\n`);
     expect(errors).toEqual([
-      expect.stringMatching(/^3:9: rate_limit\.user: this build does not enforce limits/),
-      expect.stringMatching(/^4:7: rate_limit\.ip: this build does not enforce limits/),
+      expect.stringMatching(/^3:19: rate_limit\.user\.budget: this build does not enforce budgets/),
+      expect.stringMatching(/^3:53: rate_limit\.user\.overrides\.a\.budget: this build does not enforce budgets/),
     ]);
   });
 

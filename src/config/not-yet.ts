@@ -20,9 +20,8 @@ const is =
 
 const list: readonly NotYet[] = [
   { path: ['server', 'workers'], lacks: 'runs in one process', refuse: false, harmless: is(1) },
-  { path: ['rate_limit', 'global'], lacks: 'does not enforce limits', refuse: true },
-  { path: ['rate_limit', 'user'], lacks: 'does not enforce limits', refuse: true },
-  { path: ['rate_limit', 'ip'], lacks: 'does not enforce limits', refuse: true },
+  { path: ['rate_limit', '*', 'budget'], lacks: 'does not enforce budgets', refuse: true },
+  { path: ['rate_limit', 'user', 'overrides', '*', 'budget'], lacks: 'does not enforce budgets', refuse: true },
   { path: ['redis'], lacks: 'keeps nothing in Redis', refuse: false },
   { path: ['cache', 'enabled'], lacks: 'caches no answers', refuse: false, harmless: is(false) },
   { path: ['monitoring', 'tracing', 'otlp_endpoint'], lacks: 'sends no spans', refuse: false },

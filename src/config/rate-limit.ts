@@ -5,7 +5,11 @@ const measures = {
   requests: rate.optional().describe('Calls in a time.'),
   tokens: rate.optional().describe('Tokens in a time, read and written.'),
   concurrent: z.int().min(1).optional().describe('Calls at once.'),
-  burst: z.int().min(1).optional().describe('Calls that may come at once beyond an even flow.'),
+  burst: z
+    .int()
+    .min(1)
+    .optional()
+    .describe('Calls that may come at once, the rest in an even flow; without it, a whole window of them may.'),
   budget: budget.optional().describe('Money in a time.'),
 };
 
@@ -29,6 +33,11 @@ export const rateLimit = z.strictObject({
     .strictObject({ global: outage('local'), user: outage('local'), ip: outage('open') })
     .prefault({})
     .describe('What each tier does while the store is out.'),
+  assumed_completion: z
+    .int()
+    .min(1)
+    .default(1024)
+    .describe('Tokens that a call without max_tokens is taken to write at most, until it is known.'),
   global: tier.prefault({}).describe('All calls together.'),
   user: z
     .strictObject({ ...measures, overrides: z.record(z.string().min(1), tier).default({}).describe('By user.') })

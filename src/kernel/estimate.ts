@@ -8,23 +8,27 @@ const tokensPerMedium = 1_000;
 
 export const estimateTokens = (characters: number): number => Math.ceil(characters / charactersPerToken);
 
-/** About how many tokens a request's prompt has. */
-export function estimatePromptTokens({ messages, tools }: ChatRequest): number {
+/** Letters of other scripts than Latin are more tokens, and more bytes: a Chinese character is about 0.75 of one. */
+export const weighBytes = (text: string): number => Buffer.byteLength(text);
+const weighCharacters = (text: string): number => text.length;
+
+/** About how many tokens a request's prompt has, by what its texts weigh: their characters, or `weighBytes`. */
+export function estimatePromptTokens({ messages, tools }: ChatRequest, weigh = weighCharacters): number {
   let characters = 0;
   let tokens = 0;
   for (const message of messages) {
     tokens += tokensPerMessage;
-    if (message.parts.length === 0) characters += message.content.length + message.reasoningContent.length;
+    if (message.parts.length === 0) characters += weigh(message.content) + weigh(message.reasoningContent);
     for (const { part } of message.parts) {
-      if (part.case === 'text' || part.case === 'reasoning') characters += part.value.text.length;
-      else if (part.case === 'native') characters += part.value.json.length;
+      if (part.case === 'text' || part.case === 'reasoning') characters += weigh(part.value.text);
+      else if (part.case === 'native') characters += weigh(part.value.json);
       else if (part.case !== 'toolCall') tokens += tokensPerMedium;
     }
-    for (const call of message.toolCalls) characters += call.name.length + call.arguments.length;
+    for (const call of message.toolCalls) characters += weigh(call.name) + weigh(call.arguments);
   }
   for (const { tool } of tools) {
-    if (tool.case === 'function') characters += tool.value.description.length + tool.value.parameters.length;
-    else if (tool.case === 'native') characters += tool.value.json.length;
+    if (tool.case === 'function') characters += weigh(tool.value.description) + weigh(tool.value.parameters);
+    else if (tool.case === 'native') characters += weigh(tool.value.json);
   }
   return tokens + estimateTokens(characters);
 }

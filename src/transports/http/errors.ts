@@ -26,8 +26,10 @@ const passing: ReadonlySet<number> = new Set([408, 429, 500, 503, 504]);
 /** Headers that go with a fault beyond those of every reply. */
 export function errorHeaders(fault: Fault): Record<string, string> {
   const { http } = fault.shape;
-  const headers: Record<string, string> = { 'x-should-retry': String(passing.has(http)) };
-  const { retryAfterMs } = fault.detail;
+  const { retryAfterMs, quota } = fault.detail;
+  // A limit that no wait makes room in.
+  const hopeless = quota !== undefined && retryAfterMs === undefined;
+  const headers: Record<string, string> = { 'x-should-retry': String(passing.has(http) && !hopeless) };
   if (retryAfterMs !== undefined) {
     const ms = Math.max(0, Math.ceil(retryAfterMs));
     headers['retry-after'] = String(Math.ceil(ms / 1000));

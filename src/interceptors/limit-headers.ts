@@ -1,0 +1,100 @@
+import type { Level, Limits, Quota, Refusal, Standing, Subject } from '../kernel/rate-limiter.ts';
+
+type Counted = 'requests' | 'tokens';
+
+/** OpenAI's names, which its SDKs and their users know. */
+const names = {
+  requests: {
+    limit: 'x-ratelimit-limit-requests',
+    remaining: 'x-ratelimit-remaining-requests',
+    reset: 'x-ratelimit-reset-requests',
+  },
+  tokens: {
+    limit: 'x-ratelimit-limit-tokens',
+    remaining: 'x-ratelimit-remaining-tokens',
+    reset: 'x-ratelimit-reset-tokens',
+  },
+} as const;
+
+/** A duration as OpenAI writes it, which is Go's way: `20ms`, `1s`, `6m0s`, `1h0m0s`. */
+export function goDuration(ms: number): string {
+  const whole = Math.ceil(ms);
+  if (whole < 1_000) return `${whole}ms`;
+  const seconds = Math.ceil(whole / 1_000);
+  const minutes = Math.floor(seconds / 60);
+  if (minutes === 0) return `${seconds}s`;
+  const hours = Math.floor(minutes / 60);
+  return hours === 0 ? `${minutes}m${seconds % 60}s` : `${hours}h${minutes % 60}m${seconds % 60}s`;
+}
+
+const remaining = ({ count }: Quota, { used }: Level): number => Math.max(0, count - Math.ceil(used));
+
+/** One limit and where it stands. */
+interface Line {
+  readonly subject: Subject;
+  readonly measure: Counted;
+  readonly quota: Quota;
+  readonly level: Level;
+}
+
+function linesOf(standings: readonly Standing[], measure: Counted): Line[] {
+  const lines: Line[] = [];
+  for (const standing of standings) {
+    const level = standing[measure];
+    const quota = standing.subject.limits[measure];
+    if (level !== undefined && quota !== undefined) lines.push({ subject: standing.subject, measure, quota, level });
+  }
+  return lines;
+}
+
+const policies = new WeakMap<Limits, string>();
+
+/** What a subject's limits are, in the words of RateLimit-Policy. */
+function policyOf({ tier, limits }: Subject): string {
+  const known = policies.get(limits);
+  if (known !== undefined) return known;
+  const { requests, tokens, concurrent } = limits;
+  const policy = [
+    ...(requests ? [`"${tier}-requests";q=${requests.count};w=${requests.windowMs / 1_000}`] : []),
+    ...(tokens ? [`"${tier}-tokens";q=${tokens.count};w=${tokens.windowMs / 1_000};qu="tokens"`] : []),
+    ...(concurrent ? [`"${tier}-concurrent";q=${concurrent};qu="concurrent-requests"`] : []),
+  ].join(', ');
+  policies.set(limits, policy);
+  return policy;
+}
+
+/**
+ * Tells a caller where it stands: OpenAI's `x-ratelimit-*` for the limit that matters to it, and all of its own in the
+ * IETF's `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10). How much all callers together have
+ * left is told only where that is what refuses the call, or all that there is.
+ */
+export function setLimitHeaders(
+  headers: Record<string, string>,
+  standings: readonly Standing[],
+  refusals: readonly Refusal[],
+): void {
+  const refusing = (subject: Subject) => refusals.some((refusal) => refusal.subject === subject);
+  const own = standings.filter(({ subject }) => subject.tier !== 'global' || refusing(subject));
+  const told = own.length > 0 ? own : standings;
+  let states = '';
+  for (const measure of ['requests', 'tokens'] as const) {
+    const lines = linesOf(told, measure);
+    for (const { subject, quota, level } of lines) {
+      const resets = Math.ceil(level.resetMs / 1_000);
+      states += `${states === '' ? '' : ', '}"${subject.tier}-${measure}";r=${remaining(quota, level)};t=${resets}`;
+    }
+    const matters =
+      lines.find(({ subject }) =>
+        refusals.some((refusal) => refusal.subject === subject && refusal.measure === measure),
+      ) ??
+      lines.find(({ subject }) => subject.tier === 'user') ??
+      lines[0];
+    if (matters === undefined) continue;
+    const { limit, remaining: left, reset } = names[measure];
+    headers[limit] = String(matters.quota.count);
+    headers[left] = String(remaining(matters.quota, matters.level));
+    headers[reset] = goDuration(matters.level.resetMs);
+  }
+  headers['ratelimit-policy'] = told.map(({ subject }) => policyOf(subject)).join(', ');
+  if (states !== '') headers['ratelimit'] = states;
+}
