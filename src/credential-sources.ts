@@ -14,7 +14,10 @@ export function credentialSources(
   events: Pick<GatewayEvents, 'issuerUnavailable'>,
 ): CredentialSource[] {
   const sources: CredentialSource[] = [];
-  if (api_keys.length > 0) sources.push(createApiKeys(api_keys, clock));
+  if (api_keys.length > 0) {
+    const keys = api_keys.map(({ must_seal, ...key }) => ({ ...key, mustSeal: must_seal }));
+    sources.push(createApiKeys(keys, clock));
+  }
   if (jwt.jwks_url !== undefined) {
     const key = createJwks({
       url: jwt.jwks_url,

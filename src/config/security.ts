@@ -29,6 +29,7 @@ const apiKey = z.strictObject({
   models: z.array(z.string().min(1)).optional().describe('Models it may ask for; all where not set.'),
   expires: day.optional().describe('From when on it is refused.'),
   disabled: z.boolean().default(false).describe('Refused at once.'),
+  must_seal: z.boolean().default(false).describe('Chat calls with it must be sealed, whatever `sealing.mode` says.'),
 });
 
 const algorithms = ['RS256', 'RS384', 'RS512', 'PS256', 'PS384', 'PS512', 'ES256', 'ES384', 'ES512', 'EdDSA'] as const;

@@ -16,6 +16,8 @@ export interface ApiKey {
   /** From when on it is refused, in milliseconds since the Unix epoch. */
   readonly expires?: number | undefined;
   readonly disabled: boolean;
+  /** Whether chat calls with it must be sealed. */
+  readonly mustSeal?: boolean | undefined;
 }
 
 interface Entry {
@@ -34,11 +36,17 @@ export function createApiKeys(keys: readonly ApiKey[], clock: Pick<Clock, 'wall'
   const salt = randomBytes(32);
   const salted = (digest: Buffer) => hash('sha256', Buffer.concat([salt, digest]), 'latin1');
   const entries = new Map<string, Entry>();
-  for (const { name, user, sha256, models, expires, disabled } of keys) {
+  for (const { name, user, sha256, models, expires, disabled, mustSeal } of keys) {
     const digest = Buffer.from(sha256, 'hex');
     entries.set(salted(digest), {
       digest,
-      principal: { user, method: 'api-key', credential: name, ...(models && { models: new Set(models) }) },
+      principal: {
+        user,
+        method: 'api-key',
+        credential: name,
+        ...(models && { models: new Set(models) }),
+        ...(mustSeal && { mustSeal }),
+      },
       expires: expires ?? Number.POSITIVE_INFINITY,
       disabled,
     });

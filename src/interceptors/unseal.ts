@@ -17,8 +17,7 @@ export interface UnsealOptions {
   readonly seals: Seals;
 }
 
-const required = () =>
-  new Fault('SEAL_REQUIRED', 'this gateway takes sealed chat calls only (security.sealing.mode); see docs/sealing.md');
+const required = () => new Fault('SEAL_REQUIRED', 'chat calls must be sealed here; docs/sealing.md tells how');
 
 const none = new Uint8Array(0);
 
@@ -105,7 +104,7 @@ export function createUnseal({ mode, seals }: UnsealOptions): Interceptor {
     const handle = (call: Call, request: unknown, reply: Reply<unknown>): Promise<void> => {
       const { sealed } = request as ChatRequest;
       if (sealed !== undefined) return serveSealed(call, sealed, reply);
-      if (mode === 'required' && call.sealedBy === '') return Promise.reject(required());
+      if ((mode === 'required' || call.principal.mustSeal) && call.sealedBy === '') return Promise.reject(required());
       return method(call, request, reply);
     };
     return handle as typeof next;

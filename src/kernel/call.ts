@@ -15,6 +15,8 @@ export interface Principal {
   readonly credential: string;
   /** Models this caller may ask for; undefined for all. */
   readonly models?: ReadonlySet<string>;
+  /** Whether this caller's chat calls must be sealed, whatever those of others may be. */
+  readonly mustSeal?: boolean;
 }
 
 export const anonymous: Principal = { user: '', method: 'anonymous', credential: '' };

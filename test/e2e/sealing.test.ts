@@ -314,10 +314,10 @@ test('a restart takes nothing that was taken before it', async () => {
 });
 
 describe('what the mode says', () => {
-  const clear = async (url: string) => {
+  const clear = async (url: string, by = key) => {
     const response = await fetch(`${url}${jsonMethod}`, {
       method: 'POST',
-      headers: { 'content-type': 'application/json', ...own },
+      headers: { 'content-type': 'application/json', 'x-api-key': by },
       body: JSON.stringify({ model, messages: [{ role: 'user', content: word }] }),
     });
     return `${response.status} ${((await response.json()) as ErrorJson).error?.code ?? ''}`;
@@ -342,10 +342,28 @@ describe('what the mode says', () => {
     }
   });
 
+  test('required of one caller', async () => {
+    const other = 'llmb-sealing-other';
+    const sha256 = createHash('sha256').update(other).digest('hex');
+    const both = config('').replace('api_keys: [', `api_keys: [{ name: o, user: o, sha256: ${sha256} }, `);
+    const gateway = await startGateway(both.replace('user: alice,', 'user: alice, must_seal: true,'));
+    try {
+      expect(await clear(gateway.url)).toBe('400 seal_required');
+      expect(await clear(gateway.url, other)).toBe('200 ');
+      for (const surface of surfaces) {
+        expect((await surface.send(gateway.url, true, await surface.seal(true, model))).reason).toBe('');
+      }
+    } finally {
+      await gateway.stop();
+    }
+  });
+
   test('a key that is no key, or a mode without keys, is no configuration', async () => {
     const start = (sealing: string) =>
       startGateway(`providers: { sim: { type: simulator } }\nsecurity: { sealing: { ${sealing} } }`);
     await expect(start('keys: [{ id: k1, secret: short }]')).rejects.toThrow('256 bits');
     await expect(start('mode: required')).rejects.toThrow('security.sealing.mode');
+    const mustSeal = config('mode: off,').replace('user: alice,', 'user: alice, must_seal: true,');
+    await expect(startGateway(mustSeal)).rejects.toThrow('security.api_keys[0].must_seal');
   });
 });
