@@ -48,11 +48,6 @@ function* sealingChecks(value: unknown): Generator<Finding> {
     if (valueAt(key, ['must_seal']) === true && !opens)
       yield { path: ['security', 'api_keys', index, 'must_seal'], message: 'security.sealing opens no sealed calls' };
   }
-  for (const [index, key] of list(value, ['security', 'api_keys']).entries()) {
-    const opens = keys.length > 0 && valueAt(value, [...sealing, 'mode']) !== 'off';
-    if (valueAt(key, ['must_seal']) === true && !opens)
-      yield { path: ['security', 'api_keys', index, 'must_seal'], message: 'security.sealing opens no sealed calls' };
-  }
   const isShared = ['url', 'cluster', 'sentinel'].some((way) => valueAt(value, ['redis', way]) !== undefined);
   if (keys.length > 0 && isShared)
     yield {
