@@ -147,16 +147,43 @@ export interface FaultDetail {
   readonly cause?: unknown;
 }
 
-/** The only error that callers are told about. Its message is public: no secrets, no contents. */
+/**
+ * Errors travel in headers, of which callers take 8 KiB in all where they take least (grpc-java), and HTTP/2 itself
+ * ends the connection over more than 64: what quotes a caller or a provider is cut.
+ */
+const longest = { message: 1_000, text: 250, violations: 8 } as const;
+
+const cut = (text: string, length: number): string =>
+  (text.length > length ? `${text.slice(0, length)}…` : text).toWellFormed();
+
+const cutText = (text: string): string => cut(text, longest.text);
+
+function cutDetail(detail: FaultDetail): FaultDetail {
+  const { violations, metadata } = detail;
+  return {
+    ...detail,
+    ...(violations && {
+      violations: violations.slice(0, longest.violations).map(({ field, description }) => ({
+        field: cutText(field),
+        description: cutText(description),
+      })),
+    }),
+    ...(metadata && {
+      metadata: Object.fromEntries(Object.entries(metadata).map(([name, text]) => [name, cutText(text)])),
+    }),
+  };
+}
+
+/** The only error that callers are told about. Its message is public: no secrets, no contents; its texts are short. */
 export class Fault extends Error {
   override readonly name = 'Fault';
   readonly reason: FaultReason;
   readonly detail: FaultDetail;
 
   constructor(reason: FaultReason, message: string, detail: FaultDetail = {}) {
-    super(message, detail.cause === undefined ? undefined : { cause: detail.cause });
+    super(cut(message, longest.message), detail.cause === undefined ? undefined : { cause: detail.cause });
     this.reason = reason;
-    this.detail = detail;
+    this.detail = cutDetail(detail);
   }
 
   get shape(): FaultShape {
