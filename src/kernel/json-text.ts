@@ -42,6 +42,12 @@ export function toJson(value: JsonInput): string {
   return `${text}}`;
 }
 
+/** Sets a member by any name that JSON has: assignment would take `__proto__` for the prototype, and with it all members. */
+export function setMember(object: { [name: string]: JsonInput }, name: string, value: JsonInput): void {
+  if (name !== '__proto__') object[name] = value;
+  else Object.defineProperty(object, name, { value, enumerable: true, configurable: true, writable: true });
+}
+
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 const OPEN_BRACE = 0x7b;

@@ -1,4 +1,4 @@
-import { members, splice } from '../../kernel/json-text.ts';
+import { members, setMember, splice } from '../../kernel/json-text.ts';
 import type { Notes } from './notes.ts';
 
 /** Routing at a provider, in the spelling of those that have it. It would reach models that the caller may not ask for. */
@@ -72,9 +72,9 @@ function merge(
     if (refused.has(key) && !allowed?.has(key) && (depth === 0 || held !== undefined || isLimit(key))) {
       notes.refused(`${path}.${key}`, 'extra parameters may not set this');
     } else if (held?.startsWith('{') && value.startsWith('{')) {
-      changes[key] = merge(held, value, `${path}.${key}`, notes, allowed, depth + 1);
+      setMember(changes, key, merge(held, value, `${path}.${key}`, notes, allowed, depth + 1));
     } else {
-      changes[key] = value;
+      setMember(changes, key, value);
     }
   }
   return splice(into, changes);

@@ -1,5 +1,5 @@
 import type { Citation, NativePart } from '../../../gen/es/llmbridge/v1/content_pb.ts';
-import { members, RawJson } from '../../kernel/json-text.ts';
+import { members, RawJson, setMember } from '../../kernel/json-text.ts';
 import { type JsonObject, tryParseObject } from './json-body.ts';
 import type { Notes } from './notes.ts';
 import { rawObject } from './raw-object.ts';
@@ -18,7 +18,7 @@ export function withExtra(
     if (json === undefined || json === '') continue;
     const raw = rawObject(json);
     if (raw === undefined) notes.dropped(`${path}.extra.${provider}`, 'not a JSON object');
-    else for (const [name, value] of members(raw.text)) block[name] = new RawJson(value);
+    else for (const [name, value] of members(raw.text)) setMember(block, name, new RawJson(value));
   }
   return block;
 }
