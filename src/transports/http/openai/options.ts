@@ -15,9 +15,11 @@ import {
   arrayAt,
   type Field,
   fields,
+  ignore,
   isObject,
   objectAt,
   readClosed,
+  readMembers,
   setBoolean,
   setCount,
   setString,
@@ -106,7 +108,11 @@ export const setPrediction: Field<Request> = (request, value, at, key) => {
     throw invalidField(place.pathOf('type'), 'must be "content"');
   const content = prediction['content'];
   request.prediction = typeof content === 'string' ? content : joinTexts(content, place);
+  const unknown = readMembers(undefined, prediction, place, predictionFields);
+  if (unknown !== undefined) keepMember(request.extra, key, unknown);
 };
+
+const predictionFields = fields<unknown>({ type: ignore, content: ignore });
 
 function joinTexts(content: unknown, at: Place): string {
   const place = at.at('content');

@@ -231,6 +231,18 @@ describe('tools', () => {
   ])('tool_choice %j', (choice, expected) => {
     expect(decode({ messages: user, tool_choice: choice }).request.toolChoice).toMatchObject(expected);
   });
+
+  test('what a choice of one tool, or a prediction, says beyond its typed places travels', () => {
+    const { request } = decode({
+      messages: user,
+      tool_choice: { type: 'function', function: { name: 'f', inner: 1 }, outer: 2 },
+      prediction: { type: 'content', content: 'p', more: 3 },
+    });
+    expect(JSON.parse(request.extra['*'] ?? '')).toEqual({
+      tool_choice: { outer: 2, function: { inner: 1 } },
+      prediction: { more: 3 },
+    });
+  });
 });
 
 test.each([

@@ -82,7 +82,7 @@ const parameters: Readonly<Record<string, Field<Draft>>> = {
     request.tools.push(...toolsAt(value, at, key));
   },
   tool_choice: ({ request }, value, at, key) => {
-    request.toolChoice = toolChoiceAt(value, at, key);
+    request.toolChoice = toolChoiceAt(value, at, key, request.extra);
   },
   parallel_tool_calls: on(setBoolean('parallelToolCalls')),
   functions: ({ request }, value, at, key) => {

@@ -1,7 +1,8 @@
 import { type ToolChoice, ToolChoiceMode } from '../../../../gen/es/llmbridge/v1/tool_pb.ts';
 import { invalidField } from '../../../kernel/fault.ts';
+import { type Extra, keepMember, readNested } from './extra.ts';
 import type { Place } from './place.ts';
-import { isObject, type JsonObject, objectAt, stringAt } from './read.ts';
+import { fields, ignore, isObject, type JsonObject, objectAt, readMembers, setString, stringAt } from './read.ts';
 
 const modes: ReadonlyMap<string, ToolChoiceMode> = new Map([
   ['auto', ToolChoiceMode.AUTO],
@@ -17,8 +18,12 @@ const choice = (mode: ToolChoiceMode, name = '', allowed: string[] = [], native 
   native,
 });
 
+/** The type of a choice, and of each the member that names the tool. */
+const outerFields = fields<unknown>({ type: ignore, function: ignore, custom: ignore });
+const nameFields = fields<{ name: string }>({ name: setString('name') });
+
 /** `tool_choice`: a word, one tool, a set of allowed tools, or a provider's own form, which is kept as it stands. */
-export function toolChoiceAt(value: unknown, at: Place, key: string): ToolChoice {
+export function toolChoiceAt(value: unknown, at: Place, key: string, extra: Extra): ToolChoice {
   const native = () => choice(ToolChoiceMode.UNSPECIFIED, '', [], at.textOf(key));
   if (typeof value === 'string') {
     const mode = modes.get(value);
@@ -29,6 +34,7 @@ export function toolChoiceAt(value: unknown, at: Place, key: string): ToolChoice
   const type = stringAt(value['type'], place, 'type');
   if (type === 'function' || type === 'custom') {
     const name = nameOf(value, place, type);
+    keepRest(value, place, key, type, extra);
     return choice(ToolChoiceMode.REQUIRED, name);
   }
   if (type === 'allowed_tools') return allowedTools(value, place) ?? native();
@@ -48,6 +54,15 @@ export function functionCallAt(value: unknown, at: Place, key: string): ToolChoi
 
 function nameOf(value: JsonObject, at: Place, type: string): string {
   return stringAt(objectAt(value[type], at, type)['name'], at.at(type), 'name');
+}
+
+/** What the choice of one tool says beyond its name. */
+function keepRest(value: JsonObject, at: Place, key: string, type: string, extra: Extra): void {
+  const unknown = readMembers(undefined, value, at, outerFields);
+  if (unknown !== undefined) keepMember(extra, key, unknown);
+  const inner: Extra = {};
+  readNested({ name: '' }, value[type], at, type, nameFields, inner);
+  if (inner['*'] !== undefined) keepMember(extra, key, inner['*']);
 }
 
 /** `{"type": "allowed_tools", "allowed_tools": {"mode", "tools"}}`; undefined if some tool has no name of its own. */
