@@ -1,4 +1,5 @@
 import type { ChatCompletionRequest } from '../../gen/es/llmbridge/v1/chat_service_pb.ts';
+import { Role, RoleSchema } from '../../gen/es/llmbridge/v1/content_pb.ts';
 import { invalidField } from '../kernel/fault.ts';
 
 /** Refuses what no provider could make sense of, and JSON text that is not JSON: adapters slice it unchecked. */
@@ -6,7 +7,8 @@ export function validate(request: ChatCompletionRequest): void {
   if (request.messages.length === 0) throw invalidField('messages', 'must have at least one message');
   request.messages.forEach((message, i) => {
     const at = `messages[${i}]`;
-    if (message.role === 0) throw invalidField(`${at}.role`, 'is required');
+    if (message.role === Role.UNSPECIFIED) throw invalidField(`${at}.role`, 'is required');
+    if (RoleSchema.value[message.role] === undefined) throw invalidField(`${at}.role`, 'is not known');
     message.parts.forEach(({ part, extra }, j) => {
       if (part.case === undefined) throw invalidField(`${at}.parts[${j}]`, 'is empty, or of a kind unknown here');
       if (part.case === 'native') requireJson(`${at}.parts[${j}].native.json`, part.value.json);
@@ -37,6 +39,24 @@ export function validate(request: ChatCompletionRequest): void {
   if (request.toolChoice && request.toolChoice.native !== '')
     requireJson('tool_choice.native', request.toolChoice.native);
   requireObjects('extra', request.extra);
+  requireFinite(request);
+}
+
+/** Protobuf has NaN and the infinities, JSON has not: a provider would be told nothing. */
+function requireFinite(request: ChatCompletionRequest): void {
+  const numbers = {
+    temperature: request.temperature,
+    top_p: request.topP,
+    presence_penalty: request.presencePenalty,
+    frequency_penalty: request.frequencyPenalty,
+  };
+  for (const [field, value] of Object.entries(numbers)) {
+    if (value !== undefined && !Number.isFinite(value)) throw invalidField(field, 'must be a finite number');
+  }
+  for (const token in request.logitBias) {
+    if (!Number.isFinite(request.logitBias[token]))
+      throw invalidField(`logit_bias.${token}`, 'must be a finite number');
+  }
 }
 
 const isObject = (value: unknown) => value !== null && typeof value === 'object' && !Array.isArray(value);
