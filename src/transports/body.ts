@@ -80,8 +80,9 @@ export class RequestBody implements AsyncIterableIterator<Uint8Array> {
   }
 }
 
-const discardedBytes = 4 * 1024 * 1024;
-const discardMs = 1_000;
+/** Enough for a body some times the usual limit: the SDKs write all of it before they read, and would see a reset. */
+const discardedBytes = 64 * 1024 * 1024;
+const discardMs = 5_000;
 
 /**
  * Reads away what is left of the body of a request that was answered without it, so that the peer, blocked in its

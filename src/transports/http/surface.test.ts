@@ -579,6 +579,21 @@ describe('bodies', () => {
     expect(ended.map(({ fault }) => fault?.reason)).toEqual(['TOO_LARGE', undefined]);
   });
 
+  test('that are far too large are refused so that a caller who writes all of it first reads why', async () => {
+    const { port } = await serve();
+    const socket = net.connect(port, '127.0.0.1');
+    const bytes = 16 * 1024 * 1024;
+    const head = `POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: ${bytes}`;
+    socket.write(`${head}\r\n\r\n`);
+    await new Promise<void>((resolve, reject) => {
+      socket.once('error', reject);
+      socket.write(Buffer.alloc(bytes, 'x'), () => resolve());
+    });
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 413 [\s\S]*request_too_large/);
+    socket.destroy();
+  });
+
   test('that are too large on HTTP/2 harm no other stream', async () => {
     const { session } = await serve();
     const headers = { ':path': '/v1/chat/completions', ':method': 'POST', 'content-type': 'application/json' };
