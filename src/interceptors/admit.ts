@@ -77,6 +77,7 @@ export function createAdmit({ limits, limiter, assumedCompletion, events }: Admi
   function heed(call: Call, demand: Demand, { reservation, refusals, standings }: Decision): Reservation {
     if (standings.length > 0) setLimitHeaders(call.replyHeaders, standings, refusals);
     if (reservation !== undefined) return reservation;
+    call.unclaim?.();
     for (const { subject, measure } of refusals) events.refused(subject.tier, measure);
     throw overLimit(refusals, demand);
   }

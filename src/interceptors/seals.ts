@@ -42,6 +42,7 @@ export function createSeals({ ring, guard, clock, worn, mostMessages = halfOfAll
       if (claim === 'expired') throw expired();
       if (claim === 'replayed') throw replayed();
       call.sealedBy = sealed.keyId;
+      call.unclaim = () => guard.release(sealed.keyId, sealed.nonce);
       const { plaintext, reply } = opened;
       return { plaintext, seal: (message, last) => reply.seal(message, Math.floor(clock.wall() / 1000), last) };
     },

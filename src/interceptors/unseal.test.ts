@@ -43,6 +43,7 @@ async function ask(request: Request, setUp: SetUp = {}) {
         claims.push(`${keyId} ${Buffer.from(nonce).toString('hex')} ${issuedAt}`);
         return claim;
       },
+      release() {},
     },
     clock: { wall: () => wall },
     worn: () => {},
@@ -162,7 +163,7 @@ test('a key that many messages came under is told of, once', async () => {
   const worn: string[] = [];
   const seals = createSeals({
     ring: () => new KeyRing([{ id: 'k1', secret, state: 'active' }]),
-    guard: { claim: () => 'fresh' },
+    guard: { claim: () => 'fresh', release() {} },
     clock: { wall: () => wall },
     worn: (keyId) => worn.push(keyId),
     mostMessages: 3,

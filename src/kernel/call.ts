@@ -86,6 +86,8 @@ export class Call {
   certificate: ClientCertificate | undefined;
   /** Id of the key that the request was sealed with; empty for one that came in the clear. */
   sealedBy = '';
+  /** Gives a sealed request's claim back, for a call that is over a limit: the same bytes may be sent again. */
+  unclaim: (() => void) | undefined;
 
   /** Reply headers, or leading metadata; to be set before the first message. */
   readonly replyHeaders: Record<string, string> = {};

@@ -8,4 +8,6 @@ export interface ReplayGuard {
    * one nonce a single one is fresh. Throws ADMISSION_UNAVAILABLE where that can't be promised.
    */
   claim(keyId: string, nonce: Uint8Array, issuedAt: number): Claim | Promise<Claim>;
+  /** Takes a fresh claim back, where nothing was done for its message. */
+  release(keyId: string, nonce: Uint8Array): void;
 }

@@ -10,6 +10,7 @@ import {
   StreamChatCompletionResponseSchema,
 } from '../../gen/es/llmbridge/v1/chat_service_pb.ts';
 import type { SealedPayload } from '../../gen/es/llmbridge/v1/sealed_pb.ts';
+import { systemClock } from '../../src/kernel/clock.ts';
 import { newMessage } from '../../src/kernel/messages.ts';
 import { connectFailure } from '../clients/connect.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
@@ -310,6 +311,33 @@ test('a restart takes nothing that was taken before it', async () => {
     expect(await json.send(second.url, false, await json.seal(false, model))).toMatchObject({ reason: '' });
   } finally {
     await second.stop();
+  }
+});
+
+test('over a limit nothing is claimed, and a replay uses up nothing', async () => {
+  let passed = 0;
+  const clock = {
+    ...systemClock,
+    now: () => systemClock.now() + passed,
+    wall: () => systemClock.wall() + passed,
+  };
+  const limited = `${config('window: 1h,')}rate_limit: { user: { requests: 2/m } }`;
+  const gateway = await startGateway(limited, {}, { clock });
+  try {
+    for (const { seal, send } of [json, ...surfaces.slice(0, 1)]) {
+      const reasonOf = async (sealed: Sealed) => (await send(gateway.url, false, sealed)).reason;
+      const [one, two, three] = [await seal(false, model), await seal(false, model), await seal(false, model)];
+      expect(await reasonOf(one)).toBe('');
+      for (let i = 0; i < 5; i++) expect(await reasonOf(one)).toBe('SEAL_REPLAYED');
+      expect(await reasonOf(two)).toBe('');
+      for (let i = 0; i < 5; i++) expect(await reasonOf(three)).toMatch(/^RATE_LIMIT/);
+      passed += 120_000;
+      expect(await reasonOf(three)).toBe('');
+      expect(await reasonOf(three)).toBe('SEAL_REPLAYED');
+      passed += 120_000;
+    }
+  } finally {
+    await gateway.stop();
   }
 });
 

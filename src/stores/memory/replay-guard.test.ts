@@ -63,6 +63,17 @@ describe('the replay guard in memory', () => {
     expect(one.claim('k1', nonce(3), start + 30)).toBe('fresh');
   });
 
+  test('takes a claim again that was given back', () => {
+    const one = guard();
+    expect(one.claim('k1', nonce(1), seconds)).toBe('fresh');
+    one.release('k1', nonce(1));
+    expect(one.claim('k1', nonce(1), seconds)).toBe('fresh');
+    expect(one.claim('k1', nonce(1), seconds)).toBe('replayed');
+    seconds += 301;
+    one.claim('k1', nonce(2), seconds);
+    expect(one.claim('k1', nonce(1), seconds)).toBe('fresh');
+  });
+
   test('is bounded: full, it takes nothing until old nonces are of no use', () => {
     const one = guard({ capacity: 2 });
     one.claim('k1', nonce(1), seconds);

@@ -48,7 +48,7 @@ export class MemoryReplayGuard implements ReplayGuard {
     const now = this.#clock.wall() / 1000;
     if (issuedAt < this.#earliest || issuedAt < now - this.#windowS || issuedAt > now + AHEAD_S) return 'expired';
     if (now - this.#sweptAt >= 1) this.#sweep(now);
-    const name = `${Buffer.from(nonce).toString('latin1')}${keyId}`;
+    const name = nameOf(keyId, nonce);
     if (this.#claimed.has(name)) return 'replayed';
     if (this.#claimed.size >= this.#capacity) {
       throw new Fault('ADMISSION_UNAVAILABLE', 'no more sealed calls can be remembered at present', {
@@ -62,6 +62,11 @@ export class MemoryReplayGuard implements ReplayGuard {
     return 'fresh';
   }
 
+  /** Its name stays among those of its second, and goes with them. */
+  release(keyId: string, nonce: Uint8Array): void {
+    this.#claimed.delete(nameOf(keyId, nonce));
+  }
+
   /** Forgets the nonces of messages that are too old to be taken. */
   #sweep(now: number): void {
     this.#sweptAt = now;
@@ -72,3 +77,5 @@ export class MemoryReplayGuard implements ReplayGuard {
     }
   }
 }
+
+const nameOf = (keyId: string, nonce: Uint8Array): string => `${Buffer.from(nonce).toString('latin1')}${keyId}`;
