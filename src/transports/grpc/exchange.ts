@@ -6,9 +6,6 @@ import { type Code, Fault } from '../../kernel/fault.ts';
 import type { ChatChunk } from '../../kernel/messages.ts';
 import type { Reply, Rpc } from '../../kernel/method.ts';
 import { discardRest } from '../body.ts';
-import type { Calls } from '../calls.ts';
-import type { Patience } from '../patience.ts';
-import type { RpcStatus } from '../status.ts';
 import { textChunkFrame } from './chunk-frame.ts';
 import type { Coding } from './compression.ts';
 import { decompress } from './compression.ts';
@@ -16,25 +13,13 @@ import { frame } from './frame.ts';
 import { compressedWithNothing, type Refusal, unreadable } from './refusal.ts';
 import { RequestMessage } from './request-message.ts';
 import { statusHeaders } from './status-headers.ts';
-
-/** What all exchanges of a lane share. */
-export interface Surroundings {
-  readonly calls: Calls;
-  readonly maxRequestBytes: number;
-  readonly statusOf: (fault: Fault) => RpcStatus;
-  /** Requests that still arrive. */
-  readonly arriving: Patience<GrpcExchange>;
-  /** Answers that the caller does not read. */
-  readonly unread: Patience<GrpcExchange>;
-  /** The same for calls that are over: their callers get less time. */
-  readonly lingering: Patience<GrpcExchange>;
-}
+import type { Awaited, Surroundings } from './surroundings.ts';
 
 const contentType = 'application/grpc+proto';
 const ok = { 'grpc-status': '0' };
 
 /** One gRPC call with one request message, on its HTTP/2 stream: from the body's first byte to the trailers. */
-export class GrpcExchange implements Reply<Message> {
+export class GrpcExchange implements Reply<Message>, Awaited {
   readonly call: Call;
   readonly #around: Surroundings;
   readonly #rpc: Rpc;
@@ -103,12 +88,10 @@ export class GrpcExchange implements Reply<Message> {
     this.#finish(fault, code, trailers);
   }
 
-  /** The request takes too long to arrive. */
   late(): void {
     this.call.cancellation.cancel(new Fault('CALLER_TIMEOUT', 'the request took too long to arrive'));
   }
 
-  /** The caller does not read. */
   abandon(): void {
     const fault = new Fault('CANCELLED', 'the caller does not read its answer');
     this.call.cancellation.cancel(fault);
@@ -204,7 +187,8 @@ export class GrpcExchange implements Reply<Message> {
       stream.once('finish', () => this.#end());
       discardRest(stream, () => stream.close(http2.constants.NGHTTP2_NO_ERROR));
     }
-    this.#around.lingering.watch(this);
+    const { lingering, unread } = this.#around;
+    (this.#invoked && this.call.cancellation.fault !== undefined ? lingering : unread).watch(this);
     if (this.#invoked) {
       // Reply headers of the method stay leading metadata, as clients don't look for them among the trailers.
       if (!this.#headSent) this.#sendHead();

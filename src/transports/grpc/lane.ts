@@ -11,8 +11,9 @@ import { Patience } from '../patience.ts';
 import { statusOf } from '../status.ts';
 import { grpcTimeout } from '../timeout.ts';
 import { answerCoding, codingNames, codingOf } from './compression.ts';
-import { GrpcExchange, type Surroundings } from './exchange.ts';
+import { GrpcExchange } from './exchange.ts';
 import { unknownCoding, unreadable } from './refusal.ts';
+import type { Surroundings } from './surroundings.ts';
 
 export interface GrpcLaneInit {
   readonly rpcs: readonly Rpc[];
@@ -23,7 +24,7 @@ export interface GrpcLaneInit {
   readonly calls: Calls;
 }
 
-/** How long the answer to a call that failed may wait for a reader that does not read. */
+/** How long the answer to a call that was cancelled may wait for a reader that does not read. */
 const lingerMs = 1_000;
 
 /**
