@@ -17,6 +17,10 @@ it('leaves short texts as they are', () => {
   expect(detail.violations).toEqual([{ field: 'messages[0].role', description: 'is required' }]);
 });
 
-it('tells no half of a character', () => {
-  expect(new Fault('INTERNAL', `${'x'.repeat(999)}😀`).message.isWellFormed()).toBe(true);
+it('counts bytes, of which a header takes three for each that is not ASCII, and leaves no half of a character', () => {
+  const { message } = new Fault('INTERNAL', '模'.repeat(1_000));
+  expect(message).toMatch(/^模{300,}…$/);
+  expect(encodeURIComponent(message).length).toBeLessThan(3_100);
+  expect(new Fault('INTERNAL', `${'x'.repeat(999)}😀`).message).toBe(`${'x'.repeat(999)}…`);
+  expect(new Fault('INTERNAL', 'half \ud83d').message.isWellFormed()).toBe(true);
 });

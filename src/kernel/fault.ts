@@ -151,12 +151,17 @@ export interface FaultDetail {
  * Errors travel in headers, of which callers take 8 KiB in all where they take least (grpc-java), and HTTP/2 itself
  * ends the connection over more than 64: what quotes a caller or a provider is cut.
  */
-const longest = { message: 1_000, text: 250, violations: 8 } as const;
+const longest = { messageBytes: 1_000, textBytes: 250, violations: 8 } as const;
 
-const cut = (text: string, length: number): string =>
-  (text.length > length ? `${text.slice(0, length)}…` : text).toWellFormed();
+function cut(text: string, bytes: number): string {
+  if (Buffer.byteLength(text) <= bytes) return text.toWellFormed();
+  // Half a character may be left at the end.
+  return `${Buffer.from(text.slice(0, bytes))
+    .toString('utf8', 0, bytes)
+    .replace(/\ufffd$/, '')}…`;
+}
 
-const cutText = (text: string): string => cut(text, longest.text);
+const cutText = (text: string): string => cut(text, longest.textBytes);
 
 function cutDetail(detail: FaultDetail): FaultDetail {
   const { violations, metadata } = detail;
@@ -181,7 +186,7 @@ export class Fault extends Error {
   readonly detail: FaultDetail;
 
   constructor(reason: FaultReason, message: string, detail: FaultDetail = {}) {
-    super(cut(message, longest.message), detail.cause === undefined ? undefined : { cause: detail.cause });
+    super(cut(message, longest.messageBytes), detail.cause === undefined ? undefined : { cause: detail.cause });
     this.reason = reason;
     this.detail = cutDetail(detail);
   }
