@@ -30,7 +30,18 @@ export function createProviders(
 
   const providers = new Map<string, Provider>();
   for (const instance of list) {
-    const { name, type: typeName, base_url, api_keys, headers, models, options, disabled, prefill } = instance;
+    const {
+      name,
+      type: typeName,
+      base_url,
+      api_keys,
+      headers,
+      models,
+      options,
+      disabled,
+      prefill,
+      forward_headers,
+    } = instance;
     const type = types.find((each) => each.type === typeName);
     if (type === undefined) throw new Error(`no provider type ${typeName}`);
     const url = base_url === undefined ? undefined : new URL(base_url);
@@ -49,6 +60,7 @@ export function createProviders(
       ...(isListed(instance, type) && { listing: new ModelListing() }),
       ...regionOf(options),
       ...(prefill !== undefined && { prefill }),
+      ...(forward_headers && { forwards: forward_headers }),
     });
   }
   return {

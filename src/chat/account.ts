@@ -16,7 +16,8 @@ export interface Evidence {
 
 /**
  * Usage of an attempt that failed or was given up: the provider's own count where it gave one, else an estimate. Nothing
- * where the provider took the request for none: it refused it, or never answered.
+ * where the provider took the request for none: it refused it, or broke off before it answered. Of one that was given up
+ * while it was silent nobody knows: it may have been at work.
  */
 export function partialUsage(
   request: ChatRequest,
@@ -24,7 +25,9 @@ export function partialUsage(
   { status, usage, written }: Evidence,
 ): Usage | undefined {
   const accepted = status >= 200 && status < 300;
-  const abandoned = status === 0 && fault.detail.blame === undefined && fault.reason !== 'INTERNAL';
+  const { reason, detail } = fault;
+  const abandoned =
+    status === 0 && ((detail.blame === undefined && reason !== 'INTERNAL') || reason === 'PROVIDER_TIMEOUT');
   if (!accepted && !abandoned) return undefined;
   const partial = newUsage(
     usage?.promptTokens || estimatePromptTokens(request),

@@ -5,8 +5,9 @@ import type { Call } from '../kernel/call.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Fault } from '../kernel/fault.ts';
 import type { ChatRequest } from '../kernel/messages.ts';
-import { estimatedUsage, partialUsage } from './account.ts';
+import { estimatedUsage, failedUsage, partialUsage } from './account.ts';
 import { type AnswerReader, AttemptExchange } from './exchange.ts';
+import { tellAnswer, tellFailure, withCallerHeaders } from './passing-headers.ts';
 import { recordAttempt } from './report.ts';
 
 /** Reads an answer, and keeps count of it. */
@@ -34,10 +35,12 @@ export class Attempt {
   readonly done: Promise<void>;
   /** What it consumed; set when it is done. */
   usage: Usage | undefined;
+  readonly #setup: AttemptSetup;
   readonly #exchange: AttemptExchange;
 
   constructor(setup: AttemptSetup) {
-    const { call, clock, candidate, encoded, reader } = setup;
+    this.#setup = setup;
+    const { clock, candidate, reader } = setup;
     this.startedAt = clock.now();
     const probe = candidate.vitals.begin();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
@@ -47,7 +50,18 @@ export class Attempt {
       if (fault === undefined) resolve();
       else reject(fault);
     });
-    this.#exchange.start(call, encoded);
+  }
+
+  /** Sends it; to be called once. The answer may come before this returns. */
+  start(): void {
+    const { call, candidate, encoded } = this.#setup;
+    this.#exchange.start(call, withCallerHeaders(encoded, call, candidate.target.provider));
+  }
+
+  /** It is the one that answers the caller. To be called before the first message. */
+  serves(): void {
+    const { call, candidate, encoded } = this.#setup;
+    tellAnswer(call, candidate.target, encoded.notes, this.#exchange.headers);
   }
 
   cancel(fault: Fault): void {
@@ -73,10 +87,13 @@ export class Attempt {
       this.usage = reader.usage ?? estimatedUsage(request, reader.written);
       if (!reader.streaming) vitals.whole.observe(durationMs, clock.now());
     }
+    if (fault !== undefined) tellFailure(call, this.#exchange.headers);
     if (call.report === undefined) return;
-    call.report.parameters = [...encoded.notes];
-    const record = recordAttempt(call.report, target, this.#exchange.status, durationMs, fault);
-    if (this.usage !== undefined) record.usage = this.usage;
+    const record = recordAttempt(call.report, target, encoded.notes, this.#exchange.status, durationMs, fault);
+    if (this.usage === undefined) return;
+    record.usage = this.usage;
+    // A call that its caller left may be over before anyone hears of the attempt's end.
+    if (fault !== undefined) call.usage = failedUsage(call.report);
   }
 }
 

@@ -5,6 +5,7 @@ import {
   AttemptSchema,
   type GatewayReport,
   GatewayReportSchema,
+  type ParameterNote,
 } from '../../gen/es/llmbridge/v1/report_pb.ts';
 import type { Call } from '../kernel/call.ts';
 import type { Fault } from '../kernel/fault.ts';
@@ -17,10 +18,11 @@ export function openReport(call: Call): GatewayReport {
   return report;
 }
 
-/** Records how one attempt ended. */
+/** Records how one attempt ended. `notes` tell what became of the request's parameters in it. */
 export function recordAttempt(
   report: GatewayReport,
   target: Target,
+  notes: readonly ParameterNote[],
   status: number,
   durationMs: number,
   fault: Fault | undefined,
@@ -33,10 +35,14 @@ export function recordAttempt(
     reason: fault?.reason ?? '',
     durationMs: Math.round(durationMs),
   });
+  // The loser of a race may end after the winner; the answer is the winner's.
+  if (!report.attempts.some(({ outcome }) => outcome === AttemptOutcome.OK)) {
+    report.provider = target.provider.name;
+    report.model = target.model;
+    report.simulated = target.provider.type.simulated;
+    report.parameters = [...notes];
+  }
   report.attempts.push(attempt);
-  report.provider = target.provider.name;
-  report.model = target.model;
-  report.simulated = target.provider.type.simulated;
   return attempt;
 }
 

@@ -47,6 +47,7 @@ class StreamShot implements Shot<void> {
       if (this.#early !== undefined) this.#flush(this.#early);
       call.usage = attempt.usage;
     });
+    attempt.start();
   }
 
   cancel(fault: Fault): void {
@@ -63,6 +64,7 @@ class StreamShot implements Shot<void> {
 
   #flush(early: readonly ChatChunk[]): void {
     this.#early = undefined;
+    this.#attempt?.serves();
     for (const chunk of early) this.#output.push(chunk);
   }
 }

@@ -21,8 +21,10 @@ class WholeShot implements Shot<ChatResponse> {
       const { response } = answer;
       if (response === undefined) throw new Fault('INTERNAL', 'internal error');
       response.usage ??= attempt.usage;
+      attempt.serves();
       return response;
     });
+    attempt.start();
   }
 
   cancel(fault: Fault): void {

@@ -1,6 +1,7 @@
 import { z } from 'zod';
-import type { ProviderType } from '../kernel/provider.ts';
+import type { ForwardedHeaders, ProviderType } from '../kernel/provider.ts';
 import { providerOverrides } from './balancer.ts';
+import { forwardedHeaders } from './forwarded-headers.ts';
 import { secret } from './secret.ts';
 
 /** The parts of a provider type that the configuration needs. */
@@ -29,6 +30,7 @@ export const commonProvider = {
     .default([])
     .describe('Keys, used in turn. An empty one counts as none; a type that requires a key is disabled without one.'),
   headers: z.record(headerName, secret).default({}).describe('Headers added to every request to the provider.'),
+  forward_headers: forwardedHeaders,
   models: z
     .array(z.string().min(1))
     .default([])
@@ -54,6 +56,8 @@ export interface ProviderInstance extends Pick<Common, keyof typeof providerOver
   readonly api_keys: readonly string[];
   /** Lower-case names. */
   readonly headers: Readonly<Record<string, string>>;
+  /** Lower-case names. */
+  readonly forward_headers?: ForwardedHeaders;
   readonly models: readonly string[];
   readonly list_models?: boolean;
   /** The keys of its type's own `options` schema. */
@@ -86,6 +90,7 @@ function instance(type: ConfigurableType, value: Record<string, unknown>): Omit<
     api_keys: common.api_keys.filter((key) => key !== ''),
     headers: Object.fromEntries(Object.entries(common.headers).map(([name, text]) => [name.toLowerCase(), text])),
     models: common.models,
+    ...(common.forward_headers && { forward_headers: common.forward_headers }),
     ...(common.list_models !== undefined && { list_models: common.list_models }),
     ...(common.timeouts && { timeouts: common.timeouts }),
     ...(common.breaker && { breaker: common.breaker }),

@@ -29,6 +29,14 @@ export interface ProviderType {
   signer?(settings: ProviderSettings): SignRequest | undefined;
 }
 
+/** Headers that pass through the gateway, by lower-case name. */
+export interface ForwardedHeaders {
+  /** Callers' ones that the provider gets. */
+  readonly request: readonly string[];
+  /** The provider's ones that callers get. */
+  readonly response: readonly string[];
+}
+
 /** One provider instance of the configuration, ready to be asked. */
 export interface Provider {
   readonly name: string;
@@ -47,6 +55,8 @@ export interface Provider {
   readonly region?: string;
   /** Whether its models go on with an answer that the conversation ends in. */
   readonly prefill?: boolean;
+  /** Undefined where none pass but those that always do. */
+  readonly forwards?: ForwardedHeaders;
 }
 
 /**

@@ -17,6 +17,10 @@ const exposed = [
   'x-ratelimit-remaining-tokens',
   'x-ratelimit-reset-requests',
   'x-ratelimit-reset-tokens',
+  'x-llmbridge-provider',
+  'x-llmbridge-model',
+  'x-llmbridge-parameters',
+  'x-provider-request-id',
 ] as const;
 
 const headerNames = /^[\w!#$%&'*+.^`|~-]+(?:\s*,\s*[\w!#$%&'*+.^`|~-]+)*$/;
