@@ -1,3 +1,4 @@
+import type { Usage } from '../../gen/es/llmbridge/v1/usage_pb.ts';
 import type { Call } from '../kernel/call.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Code, type Fault, type FaultReason, faults } from '../kernel/fault.ts';
@@ -56,6 +57,14 @@ interface Line {
   [field: string]: unknown;
 }
 
+/** What one attempt consumed: the call's own counts are those of the answer. */
+const attemptUsage = ({ promptTokens, completionTokens, partial, estimated }: Usage): Line => ({
+  prompt_tokens: promptTokens,
+  completion_tokens: completionTokens,
+  ...(partial && { usage_partial: true }),
+  ...(estimated && { usage_estimated: true }),
+});
+
 /** What is known of the answer: who gave it, after which attempts, and at what price. */
 function addReport(line: Line, { report, usage }: Call): void {
   if (report !== undefined) {
@@ -73,6 +82,7 @@ function addReport(line: Line, { report, usage }: Call): void {
       status: attempt.status,
       ...(attempt.reason !== '' && { reason: short(attempt.reason) }),
       duration_ms: attempt.durationMs,
+      ...(attempt.usage && attemptUsage(attempt.usage)),
     }));
     if (report.costUsd !== undefined) line['cost_usd'] = report.costUsd;
   }
