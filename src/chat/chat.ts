@@ -9,6 +9,7 @@ import type { Lane } from '../balancer/lane.ts';
 import type { Call } from '../kernel/call.ts';
 import { type Method, type Rpc, rpc } from '../kernel/method.ts';
 import { failedUsage, sumUsage } from './account.ts';
+import { Heading } from './heading.ts';
 import { narrow } from './narrow.ts';
 import { Output } from './output.ts';
 import { openReport } from './report.ts';
@@ -61,7 +62,7 @@ export function createChat({ catalog, balancer }: ChatParts): readonly Rpc[] {
     call.streaming = true;
     const lane = plan(call, request);
     const report = openReport(call);
-    const output = new Output(call, reply, lane.settings.recovery);
+    const output = new Output(call, new Heading(call, clock), reply, lane.settings.recovery);
     const course = new StreamCourse({ call, clock, request, lane, output });
     try {
       await new Run(balancer, lane, call, traitsOf(request, true, lane.looksInside), course).serve();
@@ -78,7 +79,7 @@ export function createChat({ catalog, balancer }: ChatParts): readonly Rpc[] {
       if (course.mode === 'continue') call.usage = { ...sumUsage(report), partial: false };
     }
     report.firstTokenMs = Math.round((call.firstTokenAt ?? clock.now()) - call.startedAt);
-    const last = output.tail.finish(report);
+    const last = output.finish(report);
     last.usage = call.usage;
     reply.message(last);
   };

@@ -1,8 +1,10 @@
+import type { GatewayReport } from '../../gen/es/llmbridge/v1/report_pb.ts';
 import type { RecoveryMode } from '../balancer/settings.ts';
 import type { Call } from '../kernel/call.ts';
 import type { Fault } from '../kernel/fault.ts';
 import type { ChatChunk } from '../kernel/messages.ts';
 import type { Reply } from '../kernel/method.ts';
+import type { Heading } from './heading.ts';
 import type { Resumption } from './resumption.ts';
 import { SentText } from './resumption.ts';
 import { Tail } from './tail.ts';
@@ -15,7 +17,7 @@ interface Source {
 
 /** One stream towards the caller, whichever attempts feed it. */
 export class Output {
-  readonly tail = new Tail();
+  readonly #tail = new Tail();
   /** What the caller has had; kept only where a cut may be mended. */
   readonly sent: SentText | undefined;
   /** Why the attempt was lost that had begun to reach the caller. */
@@ -26,12 +28,11 @@ export class Output {
   readonly #reply: Reply<ChatChunk>;
   readonly #send: (chunk: ChatChunk) => void;
   #source: Source | undefined;
-  /** The first chunk's: an answer has one id, whoever finishes it. */
-  #id = '';
-  #created = 0;
+  readonly #heading: Heading;
 
-  constructor(call: Call, reply: Reply<ChatChunk>, recovery: RecoveryMode) {
+  constructor(call: Call, heading: Heading, reply: Reply<ChatChunk>, recovery: RecoveryMode) {
     this.#call = call;
+    this.#heading = heading;
     this.#reply = reply;
     this.sent = recovery === 'off' ? undefined : new SentText();
     const resume = () => this.#source?.resume();
@@ -53,21 +54,28 @@ export class Output {
     this.#call.firstTokenAt ??= now;
   }
 
+  /** An attempt's first chunks; `model` is what it was asked for. */
+  begin(early: readonly ChatChunk[], model: string): void {
+    this.#heading.begin(early, model);
+    for (const chunk of early) this.push(chunk);
+  }
+
+  /** The last chunk, for a whole answer. */
+  finish(report: GatewayReport): ChatChunk {
+    const last = this.#tail.finish(report);
+    this.#heading.put(last);
+    return last;
+  }
+
   push(chunk: ChatChunk): void {
+    this.#heading.put(chunk);
     if (this.sent === undefined) {
-      this.tail.push(chunk, this.#send);
+      this.#tail.push(chunk, this.#send);
       return;
     }
     const left = this.resumption === undefined ? chunk : this.resumption.take(chunk);
     if (left === undefined) return;
-    if (this.#id === '') {
-      this.#id = left.id;
-      this.#created = left.created;
-    } else if (this.cut !== undefined) {
-      left.id = this.#id;
-      left.created = this.#created;
-    }
     this.sent.add(left);
-    this.tail.push(left, this.#send);
+    this.#tail.push(left, this.#send);
   }
 }

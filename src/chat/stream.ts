@@ -20,11 +20,13 @@ class StreamShot implements Shot<void> {
   onBegin: (() => void) | undefined;
   #attempt: Attempt | undefined;
   readonly #output: Output;
+  readonly #model: string;
   #early: ChatChunk[] | undefined = [];
 
   constructor(parts: StreamParts, candidate: Candidate, key: number, encoded: EncodedRequest) {
     const { call, clock, request, output, lane } = parts;
     this.#output = output;
+    this.#model = candidate.target.model;
     const startedAt = clock.now();
     const answer: StreamedAnswer = new StreamedAnswer(candidate.target.provider.adapter, (chunk) => {
       const early = this.#early;
@@ -65,7 +67,7 @@ class StreamShot implements Shot<void> {
   #flush(early: readonly ChatChunk[]): void {
     this.#early = undefined;
     this.#attempt?.serves();
-    for (const chunk of early) this.#output.push(chunk);
+    this.#output.begin(early, this.#model);
   }
 }
 

@@ -6,6 +6,7 @@ import type { ChatRequest, ChatResponse } from '../kernel/messages.ts';
 import { WholeAnswer } from './answer.ts';
 import { Attempt } from './attempt.ts';
 import { encode } from './encode.ts';
+import { Heading } from './heading.ts';
 import type { Course, Sequel } from './run.ts';
 import type { Shot } from './shot.ts';
 
@@ -15,12 +16,14 @@ class WholeShot implements Shot<ChatResponse> {
   onBegin: (() => void) | undefined;
   readonly #attempt: Attempt;
 
-  constructor(attempt: Attempt, answer: WholeAnswer) {
+  constructor(attempt: Attempt, answer: WholeAnswer, heading: Heading, model: string) {
     this.#attempt = attempt;
     this.done = attempt.done.then(() => {
       const { response } = answer;
       if (response === undefined) throw new Fault('INTERNAL', 'internal error');
       response.usage ??= attempt.usage;
+      heading.begin([response], model);
+      heading.put(response);
       attempt.serves();
       return response;
     });
@@ -50,7 +53,8 @@ export class WholeCourse implements Course<ChatResponse> {
     const request = this.#request;
     const reader = new WholeAnswer(target.provider.adapter);
     const encoded = encode(request, call.source, target, key, false);
-    return new WholeShot(new Attempt({ call, clock: this.#clock, request, candidate, key, encoded, reader }), reader);
+    const attempt = new Attempt({ call, clock: this.#clock, request, candidate, key, encoded, reader });
+    return new WholeShot(attempt, reader, new Heading(call, this.#clock), target.model);
   }
 
   after(): Sequel {
