@@ -5,6 +5,7 @@ import type { Call } from '../kernel/call.ts';
 import { Fault } from '../kernel/fault.ts';
 import { pause } from '../kernel/pause.ts';
 import { lastWord, mayMoveOn } from './failures.ts';
+import { Past } from './past.ts';
 import { race } from './race.ts';
 import { Failed, type Shot } from './shot.ts';
 
@@ -31,12 +32,9 @@ export class Run<T> {
   readonly #traits: CallTraits;
   readonly #course: Course<T>;
   readonly #user: string;
-  readonly #failures: Fault[] = [];
-  /** Targets that were asked, and failed or were given up. */
-  readonly #passed = new Set<Candidate>();
-  /** Attempts so far, and which targets may be asked again. */
-  readonly #tries = new Map<Candidate, number>();
-  readonly #passing = new Set<Candidate>();
+  #first: Candidate | undefined;
+  /** Set once there is more to remember than the first target. */
+  #past: Past | undefined;
   /** Backoffs and waits so far. */
   #pauses = 0;
   #hedged = false;
@@ -89,9 +87,14 @@ export class Run<T> {
   /** Sends the request; the provider's place for it is taken, and given back where it can't be sent. */
   #shoot(candidate: Candidate): Shot<T> {
     const { vitals, admission } = candidate;
-    const tries = this.#tries.get(candidate) ?? 0;
-    if (tries === 0) vitals.budget.call();
-    this.#tries.set(candidate, tries + 1);
+    if (this.#first === undefined) {
+      this.#first = candidate;
+      vitals.budget.call();
+    } else {
+      const past = this.#memory();
+      if (past.triesOf(candidate) === 0) vitals.budget.call();
+      past.asks(candidate);
+    }
     try {
       return this.#course.shoot(candidate, vitals.takeKey());
     } catch (thrown) {
@@ -104,27 +107,19 @@ export class Run<T> {
   #race(candidate: Candidate, shot: Shot<T>, delay: number): Promise<T> {
     return race({ candidate, shot }, this.#balancer.clock, delay, {
       second: () => {
-        const other = select(this.#lane, this.#traits, new Set([candidate, ...this.#passed]));
+        const other = select(this.#lane, this.#traits, new Set([candidate, ...this.#memory().passed]));
         if (other === undefined || !other.admission.hasRoom || !this.#lane.pace.take()) return undefined;
         void other.admission.enter(this.#user, this.#call.deadline, this.#call.cancellation);
         return { candidate: other, shot: this.#shoot(other) };
       },
-      failed: (failed) => this.#note(failed),
+      failed: (failed) => this.#memory().note(failed, this.#lane),
       over: (won) => this.#balancer.events.hedged(this.#lane.name, won),
     });
   }
 
-  #note({ candidate, fault }: Failed): void {
-    this.#failures.push(fault);
-    this.#passed.add(candidate);
-    // A target that was silent for so long is not asked again.
-    if (fault.detail.blame === 'provider' && fault.reason !== 'PROVIDER_TIMEOUT') this.#passing.add(candidate);
-    else this.#passing.delete(candidate);
-    const { context } = candidate.target;
-    if (fault.detail.blame !== 'context' || context === undefined) return;
-    for (const other of this.#lane.tiers.flat()) {
-      if (other.target.context !== undefined && other.target.context <= context) this.#passed.add(other);
-    }
+  #memory(): Past {
+    this.#past ??= new Past(this.#first);
+    return this.#past;
   }
 
   /** The target to ask after one failed. Throws what the caller is told where there is none. */
@@ -133,23 +128,18 @@ export class Run<T> {
     const sequel = this.#course.after(fault, candidate);
     if (sequel === 'end' || !(sequel === 'again' || mayMoveOn(fault, this.#lane.settings.contextFallback))) throw fault;
     this.#call.cancellation.throwIfCancelled();
-    this.#note(failed);
+    const past = this.#memory();
+    past.note(failed, this.#lane);
     if (sequel === 'again') return candidate;
-    const other = select(this.#lane, this.#traits, this.#passed);
+    const other = select(this.#lane, this.#traits, past.passed);
     if (sequel === 'elsewhere' && other !== undefined) return other;
-    if (this.#hasFreshKey(failed) || (await this.#waitedFor(failed))) return candidate;
+    if (hasFreshKey(failed, past) || (await this.#waitedFor(failed))) return candidate;
     const tier = this.#tierOf(candidate);
     if (other !== undefined && tier.includes(other)) return other;
-    const again = await this.#backOff(tier);
-    const next = again ?? other ?? select(this.#lane, this.#traits, this.#passed);
-    if (next === undefined) throw lastWord(this.#failures, soonest(this.#lane));
+    const again = await this.#backOff(tier, past);
+    const next = again ?? other ?? select(this.#lane, this.#traits, past.passed);
+    if (next === undefined) throw lastWord(past.failures, soonest(this.#lane));
     return next;
-  }
-
-  /** Whether another key of the target may be used, of which it has so many. */
-  #hasFreshKey({ candidate, fault: { detail } }: Failed): boolean {
-    if (detail.blame !== 'limit' && detail.blame !== 'credential') return false;
-    return (this.#tries.get(candidate) ?? 0) < candidate.vitals.keys && isReady(candidate);
   }
 
   /** Waits out a short `Retry-After` where the tier has no other target. */
@@ -164,14 +154,14 @@ export class Run<T> {
   }
 
   /** One of a tier's targets whose failure was passing, after a backoff with full jitter; undefined if none may be retried. */
-  async #backOff(tier: readonly Candidate[]): Promise<Candidate | undefined> {
+  async #backOff(tier: readonly Candidate[], past: Past): Promise<Candidate | undefined> {
     const { max, backoffMs, maxBackoffMs } = this.#lane.settings.retry;
     let tries = 0;
-    for (const candidate of tier) tries += this.#tries.get(candidate) ?? 0;
+    for (const candidate of tier) tries += past.triesOf(candidate);
     if (tries > max) return undefined;
     const fewest = tier
-      .filter((candidate) => this.#passing.has(candidate) && isReady(candidate))
-      .sort((a, b) => (this.#tries.get(a) ?? 0) - (this.#tries.get(b) ?? 0))[0];
+      .filter((candidate) => past.mayRetry(candidate) && isReady(candidate))
+      .sort((a, b) => past.triesOf(a) - past.triesOf(b))[0];
     if (fewest === undefined) return undefined;
     const ms = this.#balancer.chance() * Math.min(maxBackoffMs, backoffMs * 2 ** this.#pauses);
     if (!this.#fits(ms) || !fewest.vitals.budget.take()) return undefined;
@@ -219,4 +209,10 @@ export class Run<T> {
   #tierOf(candidate: Candidate): readonly Candidate[] {
     return this.#lane.tiers.find((tier) => tier.includes(candidate)) ?? [];
   }
+}
+
+/** Whether another key of the target may be used, of which it has so many. */
+function hasFreshKey({ candidate, fault: { detail } }: Failed, past: Past): boolean {
+  if (detail.blame !== 'limit' && detail.blame !== 'credential') return false;
+  return past.triesOf(candidate) < candidate.vitals.keys && isReady(candidate);
 }
