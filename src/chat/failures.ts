@@ -10,7 +10,7 @@ export function mayMoveOn({ reason, detail: { blame, status } }: Fault, contextF
   return movable.has(blame) || (blame === 'context' && contextFallback);
 }
 
-/** When a caller may come back who met a failing provider that is not ejected yet. */
+/** When a caller may come back who met a failing provider that is not ejected yet, or a limit that named no time. */
 const soonMs = 1_000;
 
 /** How soon a fault may pass, and whether it is a limit. */
@@ -48,6 +48,7 @@ export function lastWord(failures: readonly Fault[], wait: Wait): Fault {
     });
   }
   const told = failures.reduce((told, fault) => (weight(fault) >= weight(told) ? fault : told));
-  if (told.shape.code !== Code.UNAVAILABLE || told.detail.retryAfterMs !== undefined) return told;
+  const passes = told.shape.code === Code.UNAVAILABLE || told.detail.blame === 'limit';
+  if (!passes || told.detail.retryAfterMs !== undefined) return told;
   return new Fault(told.reason, told.message, { ...told.detail, retryAfterMs: ms ?? soonMs });
 }
