@@ -20,6 +20,20 @@ test.each([
   );
 });
 
+const nested = (levels: number) => `${'{"a":'.repeat(levels)}1${'}'.repeat(levels)}`;
+const schema = (parameters: string) => ({
+  tools: [{ tool: { case: 'function' as const, value: { name: 'f', parameters } } }],
+});
+
+test('JSON text that is nested deeper than adapters may walk is refused', () => {
+  const field = 'tools[0].function.parameters';
+  expect(check(schema(nested(64)))).not.toThrow();
+  expect(check(schema(nested(65)))).toThrow(
+    expect.objectContaining({ detail: { violations: [{ field, description: 'is nested more than 64 levels deep' }] } }),
+  );
+  expect(check({ extra: { '*': nested(10_000) } })).toThrow(/nested more than 64/);
+});
+
 test('numbers at their ends are none of the gateway’s business', () => {
   expect(check({ temperature: 0, topP: -1, logitBias: { '7': 1e308 } })).not.toThrow();
 });

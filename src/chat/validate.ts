@@ -1,6 +1,7 @@
 import type { ChatCompletionRequest } from '../../gen/es/llmbridge/v1/chat_service_pb.ts';
 import { Role, RoleSchema } from '../../gen/es/llmbridge/v1/content_pb.ts';
 import { invalidField } from '../kernel/fault.ts';
+import { isTooDeep, maxJsonDepth } from '../kernel/json-depth.ts';
 
 /** Refuses what no provider could make sense of, and JSON text that is not JSON: adapters slice it unchecked. */
 export function validate(request: ChatCompletionRequest): void {
@@ -69,6 +70,9 @@ function requireJson(field: string, text: string, accept: (value: unknown) => bo
     throw invalidField(field, 'is not JSON');
   }
   if (!accept(value)) throw invalidField(field, 'must be a JSON object');
+  // Every level takes two characters.
+  if (text.length > 2 * maxJsonDepth && isTooDeep(Buffer.from(text)))
+    throw invalidField(field, `is nested more than ${maxJsonDepth} levels deep`);
 }
 
 function requireObjects(field: string, extra: Readonly<Record<string, string>>): void {

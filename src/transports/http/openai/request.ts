@@ -1,7 +1,7 @@
 import { isUtf8 } from 'node:buffer';
 import type { ChatCompletionRequest } from '../../../../gen/es/llmbridge/v1/chat_service_pb.ts';
 import { Fault, invalidField } from '../../../kernel/fault.ts';
-import { checkDepth } from './depth.ts';
+import { isTooDeep, maxJsonDepth } from '../../../kernel/json-depth.ts';
 import { keep } from './extra.ts';
 import { emptyRequest } from './literals.ts';
 import { messagesAt } from './messages.ts';
@@ -142,7 +142,7 @@ const bodyFields: Fields<Draft> = fields({
  */
 export function decodeRequest(bytes: Buffer): DecodedRequest {
   if (!isUtf8(bytes)) throw new Fault('BODY_INVALID', 'the body is not valid UTF-8');
-  checkDepth(bytes);
+  if (isTooDeep(bytes)) throw new Fault('BODY_INVALID', `the body is nested more than ${maxJsonDepth} levels deep`);
   const json = bytes.toString('utf8');
   let value: unknown;
   try {

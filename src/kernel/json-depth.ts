@@ -1,23 +1,22 @@
-import { Fault } from '../../../kernel/fault.ts';
-
-/** Deepest nesting of arrays and objects in a body. */
-const maxDepth = 64;
+/** Deepest nesting of arrays and objects that is taken: of a body, and of each JSON text in a message. */
+export const maxJsonDepth = 64;
 
 const QUOTE = 0x22;
 const BACKSLASH = 0x5c;
 
-/** Refuses JSON that is nested too deeply, without parsing it. */
-export function checkDepth(json: Buffer, limit = maxDepth): void {
+/** Whether JSON is nested too deeply to be walked by recursion, without parsing it. */
+export function isTooDeep(json: Buffer): boolean {
   let depth = 0;
   for (let i = 0; i < json.length; i++) {
     const byte = json[i];
     if (byte === QUOTE) {
       i = endOfString(json, i + 1);
-      if (i < 0) return;
+      if (i < 0) return false;
     } else if (byte === 0x7b || byte === 0x5b) {
-      if (++depth > limit) throw new Fault('BODY_INVALID', `the body is nested more than ${limit} levels deep`);
+      if (++depth > maxJsonDepth) return true;
     } else if (byte === 0x7d || byte === 0x5d) depth--;
   }
+  return false;
 }
 
 /** Index of the quote that closes a string; -1 for none. */
