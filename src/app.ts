@@ -99,15 +99,15 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
   ]);
   const sealing = createSealing(security.sealing, clock, events);
   const metrics = createMetrics({ version, runtime: true });
-  const limits = createLimits(config.rate_limit, clock, createLimitMetrics(metrics.registry));
+  const limits = createLimits(config, clock, createLimitMetrics(metrics.registry), events);
   const rpcs = [
-    ...intercept(createChat({ catalog: () => catalog, balancer }), [sealing.unseal, ...limits]),
+    ...intercept(createChat({ catalog: () => catalog, balancer }), [sealing.unseal, ...limits.interceptors]),
     ...createModelRpcs({ ...catalog, asked: modelLists.wake, prices: loadPrices }),
     createHealthRpc({
       readiness,
       version,
       clock,
-      components: [providerProbe(providers.values()), routeProbe(balancer, routes.values())],
+      components: [providerProbe(providers.values()), routeProbe(balancer, routes.values()), ...limits.components],
     }),
     ...(overrides.extraRpcs ?? []),
   ];
@@ -132,7 +132,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
   };
   const gates = createGates(config, clock, { ...events, ...createGateMetrics(metrics.registry) });
   const page = { contentType: metrics.contentType, text: metrics.text, gate: gates.metrics };
-  await sealing.begun();
+  await Promise.all([sealing.begun(), limits.begun()]);
   const listening = await createServer(
     {
       rpcs,
@@ -164,6 +164,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
       events.draining(reason, listening.inFlight);
       modelLists.close();
       const cut = await listening.drain();
+      await limits.close();
       await close();
       events.drained(clock.now() - startedAt, cut);
     },

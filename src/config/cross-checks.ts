@@ -71,16 +71,6 @@ function* limitChecks(value: unknown): Generator<Finding> {
     if (isSet('burst') && !isSet('requests') && !inherits)
       yield { path: [...path, 'burst'], message: 'a burst is of requests, and no requests are set' };
   }
-  const isShared = ['url', 'cluster', 'sentinel'].some((way) => valueAt(value, ['redis', way]) !== undefined);
-  const store = valueAt(value, [...limits, 'store']);
-  const set = tiers.find((path) =>
-    ['requests', 'tokens', 'concurrent'].some((key) => valueAt(value, [...path, key]) !== undefined),
-  );
-  if (set !== undefined && store !== 'memory' && (isShared || store === 'redis'))
-    yield {
-      path: set,
-      message: 'this build counts in its own process only, not in redis: set rate_limit.store to memory',
-    };
 }
 
 /**
@@ -104,8 +94,8 @@ export function* crossChecks(value: unknown): Generator<Finding> {
   yield* identityChecks(value);
   yield* sealingChecks(value);
   yield* limitChecks(value);
-  if (valueAt(value, ['rate_limit', 'store']) === 'redis' && valueAt(value, ['redis']) === undefined)
-    yield { path: ['rate_limit', 'store'], message: 'redis is asked for, but the group redis is not set' };
+  if (valueAt(value, ['rate_limit', 'store']) === 'redis' && valueAt(value, ['redis', 'url']) === undefined)
+    yield { path: ['rate_limit', 'store'], message: 'redis is asked for, but redis.url is not set' };
   if (valueAt(value, ['cache', 'store']) === 'redis' && valueAt(value, ['redis']) === undefined)
     yield { path: ['cache', 'store'], message: 'redis is asked for, but the group redis is not set' };
 }

@@ -28,6 +28,7 @@ export const rateLimit = z.strictObject({
     .default('auto')
     .describe('Where the counts are; auto: Redis where `redis` is set, else memory.'),
   store_timeout: duration.prefault('50ms').describe('Longest wait for the store.'),
+  lease: duration.prefault('30s').describe('How long the place of a call outlives an instance that died, in Redis.'),
   instances: z.int().min(1).default(1).describe('Instances that share the limits, for `local`.'),
   on_outage: z
     .strictObject({ global: outage('local'), user: outage('local'), ip: outage('open') })

@@ -6,7 +6,24 @@ export interface LimitEvents {
   refused(tier: Tier, measure: Measure): void;
   /** A prompt that was estimated to have so many tokens had so many by its provider's count. */
   estimated(tokens: number, real: number): void;
+  /** The store did not answer a decision, or not in time. */
+  storeFailed(why: StoreFailure): void;
+  /** It is asked no more for a while, or answers again. */
+  storeOut(out: boolean): void;
+  /** A call was judged without the store, in this way for this tier. */
+  fellBack(tier: Tier, mode: OutageMode): void;
 }
 
+export type StoreFailure = 'timeout' | 'error';
+
+/** What a tier does while the store is out: let all in, let nobody in, or count in this process alone. */
+export type OutageMode = 'open' | 'closed' | 'local';
+
 /** For whoever does not want to know. */
-export const noLimitEvents: LimitEvents = { refused() {}, estimated() {} };
+export const noLimitEvents: LimitEvents = {
+  refused() {},
+  estimated() {},
+  storeFailed() {},
+  storeOut() {},
+  fellBack() {},
+};

@@ -26,6 +26,8 @@ export interface GatewayEvents {
   modelsUnlisted(provider: string, fault: Fault): void;
   /** More messages came under a sealing key than it is good for; the log has its id alone. */
   sealingKeyWorn(keyId: string): void;
+  /** The store of the limits is out, or answers again. */
+  limitStore(out: boolean): void;
   draining(reason: string, inFlight: number): void;
   /** `cut` calls had not finished in time. */
   drained(durationMs: number, cut: number): void;
@@ -60,6 +62,10 @@ export const createGatewayEvents = (logger: Logger): GatewayEvents => ({
   },
   sealingKeyWorn(keyId) {
     logger.warn({ event: 'sealing_key_worn', sealing_key: keyId }, 'half of what a sealing key is good for: rotate it');
+  },
+  limitStore(out) {
+    if (out) logger.warn({ event: 'limit_store_out' }, 'limits are judged without Redis, as rate_limit.on_outage says');
+    else logger.info({ event: 'limit_store_back' }, 'limits are in Redis again');
   },
   draining(reason, inFlight) {
     logger.info({ event: 'draining', reason, in_flight: inFlight }, 'taking no new calls');

@@ -1,4 +1,4 @@
-import { Counter, Histogram, type Registry } from 'prom-client';
+import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { LimitEvents } from '../kernel/limit-events.ts';
 
 /** What limits did, in a registry. */
@@ -16,7 +16,28 @@ export function createLimitMetrics(registry: Registry): LimitEvents {
     buckets: [0.25, 0.5, 0.67, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 4],
     registers,
   });
+  const failures = new Counter({
+    name: 'llmbridge_rate_limit_store_failures_total',
+    help: 'Decisions that the store of the limits did not give, or not in time.',
+    labelNames: ['reason'],
+    registers,
+  });
+  const up = new Gauge({
+    name: 'llmbridge_rate_limit_store_up',
+    help: 'Whether the store of the limits is asked: 0 while it is out.',
+    registers,
+  });
+  up.set(1);
+  const fallbacks = new Counter({
+    name: 'llmbridge_rate_limit_fallbacks_total',
+    help: 'Calls that were judged without the store, by tier and what that does then: open, closed or local.',
+    labelNames: ['tier', 'mode'],
+    registers,
+  });
   return {
+    storeFailed: (reason) => failures.inc({ reason }),
+    storeOut: (out) => up.set(out ? 0 : 1),
+    fellBack: (tier, mode) => fallbacks.inc({ tier, mode }),
     refused: (tier, measure) => refused.inc({ tier, measure }),
     estimated(tokens, real) {
       if (real > 0) estimates.observe(tokens / real);

@@ -1,0 +1,168 @@
+import { beforeEach, describe, expect, test } from 'vitest';
+import type { LimitEvents, OutageMode } from '../kernel/limit-events.ts';
+import type { Decision, Demand, Limits, Subject, Tier } from '../kernel/rate-limiter.ts';
+import { GuardedRateLimiter } from './guarded-rate-limiter.ts';
+import { MemoryRateLimiter } from './memory/rate-limiter.ts';
+
+const hour = (count: number) => ({ count, windowMs: 3_600_000 });
+const limits: Limits = { requests: hour(9), tokens: hour(300) };
+const user: Subject = { tier: 'user', name: 'alice', limits };
+const everyone: Subject = { tier: 'global', name: '', limits };
+
+/** A store that does as it is told. */
+class Store {
+  state: 'up' | 'down' | 'silent' = 'up';
+  asked = 0;
+  readonly charged: string[] = [];
+  readonly released: number[] = [];
+  readonly #waiting: (() => void)[] = [];
+
+  take({ subjects }: Demand): Promise<Decision> {
+    this.asked++;
+    const decision: Decision = {
+      reservation: { settle: (tokens) => void this.released.push(tokens) },
+      refusals: [],
+      standings: subjects.map((subject) => ({ subject, requests: undefined, tokens: undefined })),
+    };
+    if (this.state === 'down') return Promise.reject(new Error('gone'));
+    if (this.state === 'up') return Promise.resolve(decision);
+    return new Promise((resolve) => this.#waiting.push(() => resolve(decision)));
+  }
+
+  charge({ tier, name }: Subject, requests: number, tokens: number): void {
+    this.charged.push(`${tier}:${name} ${requests} ${tokens}`);
+  }
+
+  speak(): void {
+    for (const answer of this.#waiting.splice(0)) answer();
+  }
+}
+
+let now: number;
+let timers: { readonly at: number; readonly action: () => void }[];
+let store: Store;
+let told: string[];
+const clock = {
+  now: () => now,
+  after(ms: number, action: () => void) {
+    const timer = { at: now + ms, action };
+    timers.push(timer);
+    return () => {
+      timers = timers.filter((each) => each !== timer);
+    };
+  },
+};
+const events: LimitEvents = {
+  refused() {},
+  estimated() {},
+  storeFailed: (why) => void told.push(why),
+  storeOut: (out) => void told.push(out ? 'out' : 'back'),
+  fellBack: (tier, mode) => void told.push(`${tier} ${mode}`),
+};
+beforeEach(() => {
+  now = 0;
+  timers = [];
+  told = [];
+  store = new Store();
+});
+
+const guard = (modes: Partial<Record<Tier, OutageMode>> = {}, instances = 1) =>
+  new GuardedRateLimiter({
+    store,
+    local: new MemoryRateLimiter(clock),
+    timeoutMs: 50,
+    onOutage: { global: 'open', user: 'local', ip: 'open', ...modes },
+    instances,
+    clock,
+    events,
+  });
+
+async function pass(ms: number): Promise<void> {
+  now += ms;
+  const due = timers.filter(({ at }) => at <= now);
+  timers = timers.filter((timer) => !due.includes(timer));
+  for (const { action } of due) action();
+  await new Promise(setImmediate);
+}
+
+const admitted = async (guarded: GuardedRateLimiter, times: number, subjects: readonly Subject[]) => {
+  let count = 0;
+  for (let i = 0; i < times; i++) {
+    const { reservation } = await guarded.take({ subjects, tokens: 10 });
+    if (reservation === undefined) continue;
+    count++;
+    reservation.settle(20);
+  }
+  return count;
+};
+
+describe('while the store is out', () => {
+  test('a tier is open, or limited by this instance alone, to its part', async () => {
+    store.state = 'down';
+    expect(await admitted(guard(), 20, [everyone])).toBe(20);
+    expect(await admitted(guard(), 20, [everyone, user])).toBe(9);
+    expect(await admitted(guard({}, 4), 20, [user])).toBe(2);
+    expect(await admitted(guard({}, 100), 20, [{ ...user, limits: { requests: hour(9) } }])).toBe(1);
+  });
+
+  test('a closed tier lets nobody in', async () => {
+    store.state = 'down';
+    const guarded = guard({ user: 'closed' });
+    for (let i = 0; i < 5; i++) {
+      const taken = async () => guarded.take({ subjects: [everyone, user], tokens: 0 });
+      await expect(taken()).rejects.toMatchObject({ reason: 'ADMISSION_UNAVAILABLE', detail: { retryAfterMs: 1_000 } });
+    }
+    expect(await admitted(guarded, 3, [everyone])).toBe(3);
+  });
+
+  test('it is left alone after three failures, and tried by one call at a time', async () => {
+    const guarded = guard();
+    store.state = 'down';
+    await admitted(guarded, 8, [everyone]);
+    expect(store.asked).toBe(3);
+    expect(told.filter((each) => each !== 'global open')).toEqual(['error', 'error', 'error', 'out']);
+    await pass(500);
+    await admitted(guarded, 8, [everyone]);
+    expect(store.asked).toBe(4);
+    await pass(500);
+    store.state = 'up';
+    await admitted(guarded, 8, [everyone]);
+    expect(store.asked).toBe(12);
+    expect(told.at(-1)).toBe('back');
+  });
+
+  test('no call waits longer than it may, and a late answer holds nothing', async () => {
+    store.state = 'silent';
+    const guarded = guard();
+    let done = 0;
+    const calls = Array.from({ length: 5 }, () =>
+      Promise.resolve(guarded.take({ subjects: [everyone], tokens: 5 })).then(() => done++),
+    );
+    await pass(49);
+    expect(done).toBe(0);
+    await pass(1);
+    await Promise.all(calls);
+    expect(told).toContain('timeout');
+    expect(guarded.out).toBe(true);
+    store.speak();
+    await pass(0);
+    expect(store.released).toEqual([0, 0, 0, 0, 0]);
+    expect(guarded.out).toBe(false);
+  });
+
+  test('what was counted meanwhile is handed over afterwards', async () => {
+    const guarded = guard();
+    store.state = 'down';
+    await admitted(guarded, 4, [everyone, user]);
+    const last = await guarded.take({ subjects: [user], tokens: 10 });
+    expect(store.charged).toEqual([]);
+    store.state = 'up';
+    await pass(500);
+    await admitted(guarded, 1, [everyone]);
+    expect(store.charged).toEqual(['global: 4 80', 'user:alice 5 80']);
+    last.reservation?.settle(33);
+    last.reservation?.settle(33);
+    expect(store.charged.at(-1)).toBe('user:alice 0 33');
+    expect(store.charged).toHaveLength(3);
+  });
+});

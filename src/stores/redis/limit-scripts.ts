@@ -1,0 +1,220 @@
+import { MOST_WINDOWS_OF_DEBT, SLOTS } from '../memory/sliding-window.ts';
+
+// The rules are those of SlidingWindow, by Redis' clock; one property test holds both against the same model.
+// A subject has two keys: its counts, packed, and its leases by the time at which they expire. All subjects of a decision
+// are in one slot of a cluster. Absent limits are -1.
+
+const common = `
+local SLOTS = ${SLOTS}
+local clock = redis.call('TIME')
+local now = clock[1] * 1000 + clock[2] / 1000
+
+local function slotAt(window) return math.floor(now * SLOTS / window) end
+local function endOf(slot, window) return (slot + SLOTS + 1) * window / SLOTS end
+
+-- Slots and their counts in turn, ascending; what is older than the window is left out.
+local function prune(list, window)
+  local oldest, kept, sum = slotAt(window) - SLOTS, {}, 0
+  for i = 1, #list, 2 do
+    if list[i] >= oldest and list[i + 1] > 0 then
+      kept[#kept + 1] = list[i]
+      kept[#kept + 1] = list[i + 1]
+      sum = sum + list[i + 1]
+    end
+  end
+  return { list = kept, sum = sum, window = window }
+end
+
+-- Counts of another window's length mean nothing in this one.
+local function open(key, requestWindow, tokenWindow)
+  local raw = redis.call('GET', key)
+  local state = raw and cmsgpack.unpack(raw) or {}
+  local account = { key = key, pace = state.p or 0 }
+  if requestWindow > 0 then
+    account.requests = prune(state.rw == requestWindow and state.r or {}, requestWindow)
+  end
+  if tokenWindow > 0 then
+    account.tokens = prune(state.tw == tokenWindow and state.t or {}, tokenWindow)
+  end
+  return account
+end
+
+local function reset(counts)
+  if counts == nil or #counts.list == 0 then return 0 end
+  return math.max(0, endOf(counts.list[#counts.list - 1], counts.window) - now)
+end
+
+local function save(account)
+  local lives = math.max(reset(account.requests), reset(account.tokens), account.pace - now)
+  if lives <= 0 then
+    redis.call('DEL', account.key)
+    return
+  end
+  local state = { p = account.pace }
+  if account.requests then state.r, state.rw = account.requests.list, account.requests.window end
+  if account.tokens then state.t, state.tw = account.tokens.list, account.tokens.window end
+  redis.call('SET', account.key, cmsgpack.pack(state), 'PX', math.ceil(lives))
+end
+
+local function add(counts, slot, amount)
+  if amount <= 0 then return end
+  local list = counts.list
+  counts.sum = counts.sum + amount
+  local i = #list - 1
+  while i >= 1 and list[i] > slot do i = i - 2 end
+  if i >= 1 and list[i] == slot then
+    list[i + 1] = list[i + 1] + amount
+  else
+    table.insert(list, i + 2, slot)
+    table.insert(list, i + 3, amount)
+  end
+end
+
+-- What the quota has no room for is debt, in slots of the windows to come.
+local function charge(counts, quota, amount)
+  local slot = slotAt(counts.window)
+  local fits = math.min(amount, math.max(0, quota - counts.sum))
+  add(counts, slot, fits)
+  local debt, list = amount - fits, counts.list
+  local furthest = slot + ${MOST_WINDOWS_OF_DEBT} * (SLOTS + 1)
+  local last = math.max(slot, list[#list - 1] or slot)
+  if debt > 0 and last > slot then
+    local topped = math.min(debt, math.max(0, quota - list[#list]))
+    add(counts, last, topped)
+    debt = debt - topped
+  end
+  while debt > 0 and quota > 0 and last + SLOTS + 1 <= furthest do
+    last = last + SLOTS + 1
+    local part = math.min(debt, quota)
+    add(counts, last, part)
+    debt = debt - part
+  end
+end
+
+local function leases(key)
+  redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
+  return redis.call('ZCARD', key)
+end
+`;
+
+/**
+ * KEYS: counts and leases of each subject. ARGV: tokens, lease, its life in ms; then for each subject requests, their window,
+ * burst, tokens, their window, concurrent. Returns whether it is admitted; for each subject requests used and their reset,
+ * tokens used and their reset, the slot of its tokens; then subject, measure (1 to 3) and wait of each refusal, -1 for never.
+ */
+export const takeScript = `${common}
+local tokens, lease, life = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+local subjects, refusals = {}, {}
+
+local function wait(counts, quota, amount)
+  if amount > quota then return -1 end
+  local excess = counts.sum + amount - quota
+  if excess <= 0 then return 0 end
+  for i = 1, #counts.list, 2 do
+    excess = excess - counts.list[i + 1]
+    if excess <= 0 then return endOf(counts.list[i], counts.window) - now end
+  end
+  return -1
+end
+
+local function refuse(subject, measure, ms)
+  if ms == 0 then return end
+  refusals[#refusals + 1] = subject
+  refusals[#refusals + 1] = measure
+  refusals[#refusals + 1] = math.ceil(ms)
+end
+
+for i = 1, #KEYS / 2 do
+  local at = 4 + (i - 1) * 6
+  local s = {
+    requests = tonumber(ARGV[at]), requestWindow = tonumber(ARGV[at + 1]), burst = tonumber(ARGV[at + 2]),
+    tokens = tonumber(ARGV[at + 3]), tokenWindow = tonumber(ARGV[at + 4]), concurrent = tonumber(ARGV[at + 5]),
+  }
+  s.account = open(KEYS[2 * i - 1], s.requestWindow, s.tokenWindow)
+  subjects[i] = s
+  if s.requests >= 0 then
+    local ms = wait(s.account.requests, s.requests, 1)
+    if ms >= 0 and s.burst >= 0 then
+      local ahead = s.account.pace - now - (s.burst - 1) * s.requestWindow / s.requests
+      if ahead > 0.001 then ms = math.max(ms, ahead) end
+    end
+    refuse(i, 1, ms)
+  end
+  if s.tokens >= 0 then refuse(i, 2, wait(s.account.tokens, s.tokens, tokens)) end
+  if s.concurrent >= 0 and leases(KEYS[2 * i]) >= s.concurrent then refuse(i, 3, 1) end
+end
+
+local reply = { #refusals == 0 and 1 or 0 }
+for i, s in ipairs(subjects) do
+  local account, slot = s.account, 0
+  if #refusals == 0 then
+    if s.requests >= 0 then
+      add(account.requests, slotAt(s.requestWindow), 1)
+      if s.burst >= 0 then account.pace = math.max(now, account.pace) + s.requestWindow / s.requests end
+    end
+    if s.tokens >= 0 then
+      slot = slotAt(s.tokenWindow)
+      add(account.tokens, slot, tokens)
+    end
+    if s.requests >= 0 or s.tokens >= 0 then save(account) end
+    if s.concurrent >= 0 then
+      redis.call('ZADD', KEYS[2 * i], now + life, lease)
+      redis.call('PEXPIRE', KEYS[2 * i], 2 * life)
+    end
+  end
+  reply[#reply + 1] = account.requests and account.requests.sum or -1
+  reply[#reply + 1] = math.ceil(reset(account.requests))
+  reply[#reply + 1] = account.tokens and account.tokens.sum or -1
+  reply[#reply + 1] = math.ceil(reset(account.tokens))
+  reply[#reply + 1] = slot
+end
+for _, value in ipairs(refusals) do reply[#reply + 1] = value end
+return reply
+`;
+
+/**
+ * KEYS as above. ARGV: lease, tokens used beyond the reservation (negative for less), requests to count; then for each subject
+ * the slot of its reservation, tokens, their window, requests' window.
+ */
+export const settleScript = `${common}
+local lease, excess, requests = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+for i = 1, #KEYS / 2 do
+  local at = 4 + (i - 1) * 4
+  local slot, quota = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
+  local tokenWindow, requestWindow = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+  if lease ~= '' then redis.call('ZREM', KEYS[2 * i], lease) end
+  local account = open(KEYS[2 * i - 1], requestWindow, tokenWindow)
+  if account.requests then add(account.requests, slotAt(requestWindow), requests) end
+  if account.tokens and excess > 0 then
+    charge(account.tokens, quota, excess)
+  elseif account.tokens then
+    local list = account.tokens.list
+    for j = 1, #list, 2 do
+      if list[j] == slot then list[j + 1] = math.max(0, list[j + 1] + excess) end
+    end
+    account.tokens = prune(list, tokenWindow)
+  end
+  if account.requests or account.tokens then save(account) end
+end
+return 1
+`;
+
+/** KEYS: leases of a subject, one for each lease. ARGV: their life in ms, then the leases. */
+export const renewScript = `${common}
+local life = tonumber(ARGV[1])
+for i, key in ipairs(KEYS) do
+  redis.call('ZADD', key, now + life, ARGV[i + 1])
+  redis.call('PEXPIRE', key, 2 * life)
+end
+return #KEYS
+`;
+
+/** KEYS: counts and leases of a subject. ARGV: window of requests, of tokens. Returns used and reset of each, then leases. */
+export const showScript = `${common}
+local account = open(KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]))
+return {
+  account.requests and account.requests.sum or 0, math.ceil(reset(account.requests)),
+  account.tokens and account.tokens.sum or 0, math.ceil(reset(account.tokens)),
+  leases(KEYS[2]),
+}
+`;
