@@ -53,6 +53,11 @@ describe.each([
     for (const { dependency } of protos) for (const name of dependency) expect(names).toContain(name);
   });
 
+  it("knows the types of an error's details", async () => {
+    const [answer] = await ask({ case: 'fileContainingSymbol', value: 'google.rpc.ErrorInfo' });
+    expect(answer?.case).toBe('fileDescriptorResponse');
+  });
+
   it('answers what it does not know, and goes on', async () => {
     const answers = await ask(
       { case: 'fileContainingSymbol', value: 'no.Such' },

@@ -8,6 +8,7 @@ import {
 } from '@bufbuild/protobuf';
 import { nestedTypes } from '@bufbuild/protobuf/reflect';
 import { FileDescriptorProtoSchema } from '@bufbuild/protobuf/wkt';
+import { file_google_rpc_error_details } from '../../../gen/es/google/rpc/error_details_pb.ts';
 import {
   ServerReflection,
   type ServerReflectionRequest,
@@ -33,7 +34,10 @@ export const reflectionPaths: readonly string[] = [ServerReflection, AlphaReflec
 
 type Answer = NonNullable<MessageInitShape<typeof ServerReflectionResponseSchema>['messageResponse']>;
 
-/** grpc.reflection v1 and v1alpha over the descriptors of `services` and of all that they import. */
+/**
+ * grpc.reflection v1 and v1alpha over the descriptors of `services` and of all that they import, and of the details
+ * of their errors, which no message names.
+ */
 export function reflectionMount(services: Iterable<DescService>): Mount {
   const answer = createAnswer([...services, ServerReflection, AlphaReflection]);
   const respond = (request: ServerReflectionRequest): ServerReflectionResponse =>
@@ -65,7 +69,9 @@ export function reflectionMount(services: Iterable<DescService>): Mount {
 function createAnswer(services: readonly DescService[]) {
   const files = new Map<string, DescFile>();
   const symbols = new Map<string, DescFile>();
-  for (const { file } of services) collect(file, files, symbols);
+  for (const file of [...services.map((service) => service.file), file_google_rpc_error_details]) {
+    collect(file, files, symbols);
+  }
 
   return (request: ServerReflectionRequest['messageRequest']): Answer => {
     switch (request.case) {
