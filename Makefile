@@ -59,7 +59,7 @@ test: deps parts ## Run the tests; TESTS='src/chat' for some of them
 	vitest run $(TESTS)
 
 .PHONY: soak
-soak: deps ## Run the long tests: failover with the timings of life, chaos, leaks (about ten minutes)
+soak: deps parts ## Run the long tests: failover with the timings of life, chaos, leaks (about ten minutes)
 	vitest run --config vitest.soak.config.ts
 
 .PHONY: lint

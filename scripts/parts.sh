@@ -11,7 +11,7 @@ mkdir -p .cache/bin
 
 debian_packages=(chromium curl maven openssl prometheus)
 
-# Path and version of each Go tool; the binary is named after the path's last element.
+# Path and version of each Go tool; the binary is named after the path's last element, or as before the `=`.
 go_tools=(
   github.com/fullstorydev/grpcurl/cmd/grpcurl@v1.9.4
   github.com/grpc-ecosystem/grpc-health-probe@v0.4.61
@@ -19,6 +19,7 @@ go_tools=(
   github.com/summerwind/h2spec/cmd/h2spec@v2.2.1+incompatible
   google.golang.org/protobuf/cmd/protoc-gen-go@v1.36.12
   google.golang.org/grpc/cmd/protoc-gen-go-grpc@v1.6.2
+  toxiproxy-server=github.com/Shopify/toxiproxy/v2/cmd/server@v2.5.0
 )
 
 failed=0
@@ -44,12 +45,16 @@ install_python() {
 
 install_go() {
   command -v go >/dev/null || { leave_out go 'go is not installed'; return; }
-  local tool name
+  local tool path name built
   for tool in "${go_tools[@]}"; do
-    name=${tool%@*}
-    name=${name##*/}
+    path=${tool#*=}
+    built=${path%@*}
+    built=${built##*/}
+    name=$built
+    if [[ $tool == *=* ]]; then name=${tool%%=*}; fi
     if [[ -x .cache/bin/$name && $(cat ".cache/bin/$name.version" 2>/dev/null) == "$tool" ]]; then continue; fi
-    if GOBIN=$PWD/.cache/bin GOFLAGS='' go install "$tool" >".cache/$name.log" 2>&1; then
+    if GOBIN=$PWD/.cache/bin GOFLAGS='' go install "$path" >".cache/$name.log" 2>&1; then
+      if [[ $built != "$name" ]]; then mv ".cache/bin/$built" ".cache/bin/$name"; fi
       printf '%s' "$tool" >".cache/bin/$name.version"
     else
       leave_out "$name" "see .cache/$name.log"

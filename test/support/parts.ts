@@ -34,11 +34,13 @@ const parts = {
   'protoc-gen-go-grpc': { find: () => onPath('protoc-gen-go-grpc'), bring: 'scripts/parts.sh go' },
   connectconformance: { find: () => onPath('connectconformance'), bring: 'scripts/parts.sh go' },
   h2spec: { find: () => onPath('h2spec'), bring: 'scripts/parts.sh go' },
+  'toxiproxy-server': { find: () => onPath('toxiproxy-server'), bring: 'scripts/parts.sh go' },
   chromium: {
     find: () => onPath('chromium') ?? onPath('chromium-browser') ?? onPath('google-chrome'),
     bring: 'sudo apt-get install chromium',
   },
   promtool: { find: () => onPath('promtool'), bring: 'sudo apt-get install prometheus' },
+  'redis-server': { find: () => onPath('redis-server'), bring: 'sudo apt-get install redis-server' },
   curl: { find: () => onPath('curl'), bring: 'sudo apt-get install curl' },
 } as const satisfies Record<string, { find: () => string | undefined; bring: string }>;
 
