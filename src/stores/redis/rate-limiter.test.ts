@@ -1,17 +1,18 @@
 import fc from 'fast-check';
 import type { Redis } from 'ioredis';
-import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { afterAll, beforeAll, expect, test } from 'vitest';
+import { suite } from '../../../test/support/parts.ts';
 import { systemClock } from '../../kernel/clock.ts';
 import type { Limits, Subject } from '../../kernel/rate-limiter.ts';
 import { compare, steps } from '../testing/limits-model.ts';
-import { hasRedis, type RedisServer, startRedis } from '../testing/redis-server.ts';
+import { type RedisServer, startRedis } from '../testing/redis-server.ts';
 import { connectRedis } from './connection.ts';
 import { RedisRateLimiter } from './rate-limiter.ts';
 
 const minute = (count: number) => ({ count, windowMs: 60_000 });
 const user = (limits: Limits, name = 'alice'): Subject => ({ tier: 'user', name, limits });
 
-describe.skipIf(!hasRedis() && process.env['CI'] !== 'true')('the limiter in Redis', () => {
+suite('the limiter in Redis', ['redis-server'], () => {
   let server: RedisServer;
   const connections: Redis[] = [];
   const limiters: RedisRateLimiter[] = [];
