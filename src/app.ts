@@ -10,7 +10,7 @@ import { createGates } from './gates.ts';
 import { intercept } from './interceptors/pipeline.ts';
 import { type Clock, systemClock } from './kernel/clock.ts';
 import type { Rpc } from './kernel/method.ts';
-import type { Provider, Route, Target } from './kernel/provider.ts';
+import type { Provider, Route, Target, TokenPrice } from './kernel/provider.ts';
 import { Readiness } from './kernel/readiness.ts';
 import { createLimits } from './limits.ts';
 import { listedAtOnce } from './model-discovery.ts';
@@ -18,9 +18,10 @@ import { createProviders } from './provider-set.ts';
 import { providerTypes } from './providers/index.ts';
 import { createSealing } from './sealing.ts';
 import { serverOptions } from './server-options.ts';
+import { createCallCosts } from './services/call-costs.ts';
 import { createHealthRpc, providerProbe } from './services/health.ts';
 import { createModelLists } from './services/model-lists.ts';
-import { loadPrices } from './services/model-prices.ts';
+import { loadPrices, loadRates } from './services/model-prices.ts';
 import { createModelRpcs } from './services/models.ts';
 import { healthName, routeProbe, watchRoutes } from './services/route-health.ts';
 import { createBalancerMetrics } from './telemetry/balancer-metrics.ts';
@@ -84,6 +85,12 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
 
   const balancer = new Balancer({ clock, settings: balancerSettings(config) });
   for (const route of routes.values()) balancer.ofRoute(route);
+  const costs = createCallCosts({
+    routes: routes.values(),
+    clock,
+    lists: loadRates,
+    onFailure: events.pricesUnknown,
+  });
   const modelLists = createModelLists({
     providers: providers.values(),
     eager: listedAtOnce(Object.values(config.providers), providerTypes),
@@ -101,7 +108,10 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
   const metrics = createMetrics({ version, runtime: true });
   const limits = createLimits(config, clock, createLimitMetrics(metrics.registry), events);
   const rpcs = [
-    ...intercept(createChat({ catalog: () => catalog, balancer }), [sealing.unseal, ...limits.interceptors]),
+    ...intercept(createChat({ catalog: () => catalog, balancer, costOf: costs.costOf }), [
+      sealing.unseal,
+      ...limits.interceptors,
+    ]),
     ...createModelRpcs({ ...catalog, asked: modelLists.wake, prices: loadPrices }),
     createHealthRpc({
       readiness,
@@ -146,6 +156,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
     serverOptions(config),
   );
   readiness.set(true);
+  void costs.warm(providers.values());
   events.providers(providers.values());
   events.started({
     address: server.host,
@@ -184,8 +195,20 @@ function routeTarget(
     model,
     weight,
     priority,
-    ...(price && { price: { prompt: price.prompt / 1e6, completion: price.completion / 1e6 } }),
+    ...(price && { price: tokenPrice(price) }),
     ...(context !== undefined && { context }),
     ...(lacks && { lacks }),
   };
 }
+
+const tokenPrice = ({
+  prompt,
+  completion,
+  cached_prompt,
+  cache_write,
+}: NonNullable<RouteTarget['price']>): TokenPrice => ({
+  prompt: prompt / 1e6,
+  completion: completion / 1e6,
+  ...(cached_prompt !== undefined && { cachedPrompt: cached_prompt / 1e6 }),
+  ...(cache_write !== undefined && { cacheWrite: cache_write / 1e6 }),
+});

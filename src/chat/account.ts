@@ -66,3 +66,14 @@ export function failedUsage(report: GatewayReport): Usage | undefined {
   const counted = report.attempts.filter(({ usage }) => usage !== undefined);
   return counted.length === 1 ? counted[0]?.usage : counted.length === 0 ? undefined : sumUsage(report);
 }
+
+/** What a call's attempts cost together; undefined where that is not known of any that consumed something. */
+export function sumCosts({ attempts }: GatewayReport): number | undefined {
+  let sum: number | undefined;
+  for (const { usage, costUsd } of attempts) {
+    if (usage === undefined) continue;
+    if (costUsd === undefined) return undefined;
+    sum = (sum ?? 0) + costUsd;
+  }
+  return sum;
+}

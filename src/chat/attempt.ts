@@ -5,7 +5,8 @@ import type { Call } from '../kernel/call.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Fault } from '../kernel/fault.ts';
 import type { ChatRequest } from '../kernel/messages.ts';
-import { estimatedUsage, failedUsage, partialUsage } from './account.ts';
+import type { CostOf } from '../kernel/provider.ts';
+import { estimatedUsage, failedUsage, partialUsage, sumCosts } from './account.ts';
 import { type AnswerReader, AttemptExchange } from './exchange.ts';
 import { tellAnswer, tellFailure, withCallerHeaders } from './passing-headers.ts';
 import { recordAttempt } from './report.ts';
@@ -27,6 +28,7 @@ export interface AttemptSetup {
   readonly key: number;
   readonly encoded: EncodedRequest;
   readonly reader: CountingReader;
+  readonly costOf: CostOf;
 }
 
 /** One request to one target, from the moment it is sent: timed, accounted, and told to the target's vitals. */
@@ -45,7 +47,7 @@ export class Attempt {
     const probe = candidate.vitals.begin();
     const { promise, resolve, reject } = Promise.withResolvers<void>();
     this.done = promise;
-    this.#exchange = new AttemptExchange(candidate.target, reader, clock, candidate.timeouts, (fault) => {
+    this.#exchange = new AttemptExchange(candidate, reader, clock, (fault) => {
       this.#close(setup, probe, fault);
       if (fault === undefined) resolve();
       else reject(fault);
@@ -76,7 +78,8 @@ export class Attempt {
     this.#exchange.resume();
   }
 
-  #close({ call, clock, request, candidate, key, encoded, reader }: AttemptSetup, probe: boolean, fault?: Fault): void {
+  #close(setup: AttemptSetup, probe: boolean, fault?: Fault): void {
+    const { call, clock, request, candidate, key, encoded, reader, costOf } = setup;
     const { target, vitals, admission } = candidate;
     const durationMs = clock.now() - this.startedAt;
     vitals.end(key, probe, fault);
@@ -92,6 +95,11 @@ export class Attempt {
     const record = recordAttempt(call.report, target, encoded.notes, this.#exchange.status, durationMs, fault);
     if (this.usage === undefined) return;
     record.usage = this.usage;
+    const cost = costOf(target, this.usage);
+    if (cost !== undefined) record.costUsd = cost;
+    const sum = sumCosts(call.report);
+    if (sum === undefined) delete call.report.costUsd;
+    else call.report.costUsd = sum;
     // A call that its caller left may be over before anyone hears of the attempt's end.
     if (fault !== undefined) call.usage = failedUsage(call.report);
   }

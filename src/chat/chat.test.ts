@@ -1,8 +1,9 @@
 import { describe, expect, test } from 'vitest';
 import { AttemptOutcome } from '../../gen/es/llmbridge/v1/report_pb.ts';
 import { Fault } from '../kernel/fault.ts';
+import type { Target } from '../kernel/provider.ts';
 import { answer, events } from './testing/harness.ts';
-import { faultOf, setUp } from './testing/set-up.ts';
+import { faultOf, setUp, setUpWith } from './testing/set-up.ts';
 
 describe('whole answers', () => {
   test('one message with usage and report', async () => {
@@ -129,5 +130,51 @@ describe('streams', () => {
     clock.advance(20_000);
     expect((await done).reason).toBe('PROVIDER_TIMEOUT');
     expect(sent?.cancelled).toBe(true);
+  });
+});
+
+describe('what a call costs', () => {
+  const costOf = ({ provider: { name } }: Target) => (name === 'free' ? undefined : name === 'a' ? 0.25 : 0.5);
+
+  test('is the sum of what its attempts cost, failed ones included', async () => {
+    const { upstream, complete, whole } = setUpWith({ costOf }, 'a', 'b');
+    upstream(0).script = ({ handler }) => {
+      handler.head(200, {});
+      handler.error('reset', new Error('x'));
+    };
+    upstream(1).script = answer(200, 'from b');
+    await complete();
+    expect(whole.messages[0]?.report).toMatchObject({ costUsd: 0.75, attempts: [{ costUsd: 0.25 }, { costUsd: 0.5 }] });
+  });
+
+  test('a refused attempt costs nothing', async () => {
+    const { upstream, complete, whole } = setUpWith({ costOf }, 'a', 'b');
+    upstream(0).script = answer(500, 'provider');
+    upstream(1).script = answer(200, 'from b');
+    await complete();
+    expect(whole.messages[0]?.report?.costUsd).toBe(0.5);
+  });
+
+  test('is not told where a part of it is not known', async () => {
+    const { upstream, complete, whole } = setUpWith({ costOf }, 'free', 'b');
+    upstream(0).script = ({ handler }) => {
+      handler.head(200, {});
+      handler.error('reset', new Error('x'));
+    };
+    upstream(1).script = answer(200, 'from b');
+    await complete();
+    expect(whole.messages[0]?.report?.costUsd).toBeUndefined();
+    expect(whole.messages[0]?.report?.attempts[1]?.costUsd).toBe(0.5);
+  });
+
+  test('is known of a call that failed', async () => {
+    const { upstream, stream, call } = setUpWith({ costOf }, 'a');
+    upstream(0).script = ({ handler }) => {
+      handler.head(200, {});
+      handler.data(events('one '));
+      handler.error('reset', new Error('x'));
+    };
+    await faultOf(stream());
+    expect(call.report?.costUsd).toBe(0.25);
   });
 });

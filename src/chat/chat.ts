@@ -8,6 +8,7 @@ import type { Balancer } from '../balancer/balancer.ts';
 import type { Lane } from '../balancer/lane.ts';
 import type { Call } from '../kernel/call.ts';
 import { type Method, type Rpc, rpc } from '../kernel/method.ts';
+import type { CostOf } from '../kernel/provider.ts';
 import { failedUsage, sumUsage } from './account.ts';
 import { Heading } from './heading.ts';
 import { narrow } from './narrow.ts';
@@ -24,10 +25,12 @@ import { WholeCourse } from './whole.ts';
 export interface ChatParts {
   readonly catalog: () => Catalog;
   readonly balancer: Balancer;
+  /** Undefined where nobody asks for costs. */
+  readonly costOf?: CostOf;
 }
 
 /** ChatService: plan targets, attempt them in order, account for what came. */
-export function createChat({ catalog, balancer }: ChatParts): readonly Rpc[] {
+export function createChat({ catalog, balancer, costOf = () => undefined }: ChatParts): readonly Rpc[] {
   const { clock } = balancer;
 
   /** The targets that may serve a call. */
@@ -44,7 +47,7 @@ export function createChat({ catalog, balancer }: ChatParts): readonly Rpc[] {
   const complete: Method<ChatCompletionRequest, ChatCompletionResponse> = async (call, request, reply) => {
     const lane = plan(call, request);
     const report = openReport(call);
-    const course = new WholeCourse(call, request, clock);
+    const course = new WholeCourse(call, request, clock, costOf);
     const run = new Run(balancer, lane, call, traitsOf(request, false, lane.looksInside), course);
     try {
       const response = await run.serve();
@@ -63,7 +66,7 @@ export function createChat({ catalog, balancer }: ChatParts): readonly Rpc[] {
     const lane = plan(call, request);
     const report = openReport(call);
     const output = new Output(call, new Heading(call, clock), reply, lane.settings.recovery);
-    const course = new StreamCourse({ call, clock, request, lane, output });
+    const course = new StreamCourse({ call, clock, request, lane, output, costOf });
     try {
       await new Run(balancer, lane, call, traitsOf(request, true, lane.looksInside), course).serve();
     } catch (thrown) {

@@ -6,6 +6,7 @@ import type { Call } from '../kernel/call.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { Fault } from '../kernel/fault.ts';
 import { type ChatChunk, type ChatRequest, newMessage } from '../kernel/messages.ts';
+import type { CostOf } from '../kernel/provider.ts';
 import { StreamedAnswer } from './answer.ts';
 import { Attempt } from './attempt.ts';
 import { encode } from './encode.ts';
@@ -24,7 +25,7 @@ class StreamShot implements Shot<void> {
   #early: ChatChunk[] | undefined = [];
 
   constructor(parts: StreamParts, candidate: Candidate, key: number, encoded: EncodedRequest) {
-    const { call, clock, request, output, lane } = parts;
+    const { call, clock, request, output, lane, costOf } = parts;
     this.#output = output;
     this.#model = candidate.target.model;
     const startedAt = clock.now();
@@ -43,7 +44,7 @@ class StreamShot implements Shot<void> {
       output.from(this, now);
       this.#flush(early);
     });
-    const attempt = new Attempt({ call, clock, request, candidate, key, encoded, reader: answer });
+    const attempt = new Attempt({ call, clock, request, candidate, key, encoded, reader: answer, costOf });
     this.#attempt = attempt;
     this.done = attempt.done.then(() => {
       if (this.#early !== undefined) this.#flush(this.#early);
@@ -77,6 +78,7 @@ export interface StreamParts {
   readonly request: ChatRequest;
   readonly lane: Lane;
   readonly output: Output;
+  readonly costOf: CostOf;
 }
 
 /**

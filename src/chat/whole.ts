@@ -3,6 +3,7 @@ import type { Call } from '../kernel/call.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { ChatRequest, ChatResponse } from '../kernel/messages.ts';
+import type { CostOf } from '../kernel/provider.ts';
 import { WholeAnswer } from './answer.ts';
 import { Attempt } from './attempt.ts';
 import { encode } from './encode.ts';
@@ -40,8 +41,10 @@ export class WholeCourse implements Course<ChatResponse> {
   readonly #call: Call;
   readonly #request: ChatRequest;
   readonly #clock: Clock;
+  readonly #costOf: CostOf;
 
-  constructor(call: Call, request: ChatRequest, clock: Clock) {
+  constructor(call: Call, request: ChatRequest, clock: Clock, costOf: CostOf) {
+    this.#costOf = costOf;
     this.#call = call;
     this.#request = request;
     this.#clock = clock;
@@ -53,7 +56,8 @@ export class WholeCourse implements Course<ChatResponse> {
     const request = this.#request;
     const reader = new WholeAnswer(target.provider.adapter);
     const encoded = encode(request, call.source, target, key, false);
-    const attempt = new Attempt({ call, clock: this.#clock, request, candidate, key, encoded, reader });
+    const costOf = this.#costOf;
+    const attempt = new Attempt({ call, clock: this.#clock, request, candidate, key, encoded, reader, costOf });
     return new WholeShot(attempt, reader, new Heading(call, this.#clock), target.model);
   }
 

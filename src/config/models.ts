@@ -26,9 +26,19 @@ const target = z.strictObject({
     .strictObject({
       prompt: z.number().min(0).describe('US dollars for a million tokens that it reads.'),
       completion: z.number().min(0).describe('US dollars for a million tokens that it writes.'),
+      cached_prompt: z
+        .number()
+        .min(0)
+        .optional()
+        .describe("For a million tokens read from the provider's cache; as `prompt` where not set."),
+      cache_write: z
+        .number()
+        .min(0)
+        .optional()
+        .describe("For a million tokens written to the provider's cache; as `prompt` where not set."),
     })
     .optional()
-    .describe('For the policy `cheapest`.'),
+    .describe('For the policy `cheapest`, and for what calls cost; list prices where not set.'),
   priority: z.int().min(1).default(1).describe('Tier: 1 serves first, a higher number only when no lower one can.'),
 });
 

@@ -1,4 +1,5 @@
 import type { z } from 'zod';
+import type { Usage } from '../../gen/es/llmbridge/v1/usage_pb.ts';
 import type { ProviderAdapter, ProviderSettings } from './adapter.ts';
 import type { ModelListing } from './model-listing.ts';
 import type { SignRequest, Upstream } from './upstream.ts';
@@ -76,7 +77,13 @@ export type ContentKind = 'tools' | 'images' | 'audio' | 'video' | 'files';
 export interface TokenPrice {
   readonly prompt: number;
   readonly completion: number;
+  /** Of a prompt's tokens those read from the provider's cache, and those written to it; as any other where not told. */
+  readonly cachedPrompt?: number;
+  readonly cacheWrite?: number;
 }
+
+/** What an attempt at a target cost in US dollars; undefined where its price is not known. */
+export type CostOf = (target: Target, usage: Usage) => number | undefined;
 
 /** Where a call may go. */
 export interface Target {

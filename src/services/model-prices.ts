@@ -1,15 +1,25 @@
+import type { ProviderType } from '../kernel/provider.ts';
+import type { RatesOf } from './call-costs.ts';
 import type { PriceOf, Pricing } from './model-catalog.ts';
+import type { Rate, TokenRates } from './token-rates.ts';
 
 type Prices = typeof import('@pydantic/genai-prices');
 
 /** Loads the list prices of genai-prices, about 1 MB, which answer by the provider's address and the model's name. */
-export async function loadPrices(): Promise<PriceOf> {
+async function loadLists() {
   const { calcPrice, findProvider } = await import('@pydantic/genai-prices');
-  return (type, model) => {
+  return (type: ProviderType, model: string) => {
     const provider = providerOf(findProvider, type);
-    if (provider === undefined) return undefined;
-    const known = calcPrice({ input_tokens: 0 }, model, { provider });
-    if (known === null) return undefined;
+    return provider && (calcPrice({ input_tokens: 0 }, model, { provider }) ?? undefined);
+  };
+}
+
+/** What models cost, for lists of them. */
+export async function loadPrices(): Promise<PriceOf> {
+  const find = await loadLists();
+  return (type, model) => {
+    const known = find(type, model);
+    if (known === undefined) return undefined;
     const { model_price: prices } = known;
     const contextLength = known.model.context_window;
     return {
@@ -22,13 +32,34 @@ export async function loadPrices(): Promise<PriceOf> {
   };
 }
 
+/** What models cost, to the token. Those of models with a price for a time of day hold for that time. */
+export async function loadRates(): Promise<RatesOf> {
+  const find = await loadLists();
+  return (type, model) => {
+    const prices = find(type, model)?.model_price;
+    return (
+      prices && {
+        ...rate('prompt', prices['input_mtok']),
+        ...rate('completion', prices['output_mtok']),
+        ...rate('cachedPrompt', prices['cache_read_mtok']),
+        ...rate('cacheWrite', prices['cache_write_mtok']),
+        ...rate('promptAudio', prices['input_audio_mtok']),
+        ...rate('completionAudio', prices['output_audio_mtok']),
+      }
+    );
+  };
+}
+
+const rate = (name: keyof TokenRates, value: Rate | undefined): TokenRates =>
+  value === undefined ? {} : { [name]: value };
+
 /**
  * Whose price list it is: told by the type's own address, with anything for the options in it. A type without one is
  * looked for by name where it is a service with keys; a server of one's own has no list prices.
  */
 function providerOf(
   find: Prices['findProvider'],
-  { type, baseUrl, requiresKey }: Parameters<PriceOf>[0],
+  { type, baseUrl, requiresKey }: ProviderType,
 ): ReturnType<Prices['findProvider']> {
   if (baseUrl !== undefined) return find({ providerApiUrl: `${baseUrl.replace(/\{\w+\}/g, 'us-east-1')}/` });
   return requiresKey ? find({ providerId: type }) : undefined;

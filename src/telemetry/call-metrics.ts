@@ -67,6 +67,7 @@ export function createCallMetrics(metrics: Metrics, labels: Labels): CallMetrics
     const reason = failed ? (Object.hasOwn(faults, attempt.reason) ? attempt.reason : other) : none;
     metrics.attempts.cell(provider, model, attemptOutcomes[attempt.outcome] ?? other, reason).value++;
     if (attempt.usage !== undefined) models(provider, model).add(attempt.usage);
+    if (attempt.costUsd !== undefined) metrics.cost.cell(provider, model).value += attempt.costUsd;
   };
 
   // A call may turn out to be a stream after it began; it leaves the gauge where it entered.

@@ -24,6 +24,8 @@ export interface GatewayEvents {
   issuerUnavailable(thrown: unknown): void;
   /** A provider did not list its models; what it listed before still stands. */
   modelsUnlisted(provider: string, fault: Fault): void;
+  /** The price lists could not be loaded: calls go without a cost. */
+  pricesUnknown(thrown: unknown): void;
   /** More messages came under a sealing key than it is good for; the log has its id alone. */
   sealingKeyWorn(keyId: string): void;
   /** The store of the limits is out, or answers again. */
@@ -59,6 +61,9 @@ export const createGatewayEvents = (logger: Logger): GatewayEvents => ({
   },
   modelsUnlisted(provider, fault) {
     logger.warn({ event: 'models_unlisted', provider, reason: fault.reason }, fault.message);
+  },
+  pricesUnknown(thrown) {
+    logger.warn({ event: 'prices_unknown', error: errorShape(thrown) }, 'price lists could not be loaded');
   },
   sealingKeyWorn(keyId) {
     logger.warn({ event: 'sealing_key_worn', sealing_key: keyId }, 'half of what a sealing key is good for: rotate it');

@@ -35,6 +35,7 @@ test.skipIf(!promtool && process.env['CI'] !== 'true')('promtool finds nothing t
   metrics.inFlight.cell('m', 'http').value = 1;
   metrics.requests.cell('m', 'http', 'p', 'odd "model"\\\n', 'ok').value = 1;
   metrics.tokens.cell('p', 'm', 'prompt').value = 1;
+  metrics.cost.cell('p', 'm').value = 0.25;
   metrics.attempts.cell('p', 'm', 'ok', 'none').value = 1;
   metrics.duration.labels('m', 'p', 'm').observe(1);
   metrics.firstToken.labels('p', 'm').observe(1);

@@ -29,6 +29,8 @@ export interface Metrics {
   readonly requests: Tally;
   /** provider, model, type */
   readonly tokens: Tally;
+  /** provider, model */
+  readonly cost: Tally;
   /** provider, model, outcome, reason */
   readonly attempts: Tally;
   readonly duration: Histogram<'method' | 'provider' | 'model'>;
@@ -78,6 +80,12 @@ export function createMetrics({ version, runtime }: MetricsOptions): Metrics {
       'llmbridge_tokens_total',
       'Tokens consumed, failed attempts included; cached_prompt and cache_write are parts of prompt, reasoning of completion.',
       ['provider', 'model', 'type'],
+    ),
+    cost: tally(
+      Counter,
+      'llmbridge_cost_usd_total',
+      'US dollars that attempts cost, as far as prices are known, failed ones included.',
+      ['provider', 'model'],
     ),
     attempts: tally(
       Counter,

@@ -5,7 +5,7 @@ import type {
 import { Balancer } from '../../balancer/balancer.ts';
 import type { BalancerSettings } from '../../balancer/settings.ts';
 import { Fault } from '../../kernel/fault.ts';
-import type { Provider, Route } from '../../kernel/provider.ts';
+import type { CostOf, Provider, Route } from '../../kernel/provider.ts';
 import { createChat } from '../chat.ts';
 import { ask, FakeClock, fakeProvider, Inbox, openCall, settings, target } from './harness.ts';
 
@@ -14,7 +14,11 @@ export const setUp = (...names: string[]) => setUpWith({}, ...names);
 
 /** A name with a tier after a slash, as `b/2`, is of that tier. */
 export function setUpWith(
-  { provider: providerOver, ...over }: Partial<BalancerSettings> & { provider?: Partial<Provider> },
+  {
+    provider: providerOver,
+    costOf,
+    ...over
+  }: Partial<BalancerSettings> & { provider?: Partial<Provider>; costOf?: CostOf },
   ...names: string[]
 ) {
   const clock = new FakeClock();
@@ -24,7 +28,7 @@ export function setUpWith(
   const providers = new Map<string, Provider>(list.map((provider) => [provider.name, provider]));
   const catalog = { providers, routes: new Map([['fast', route]]) };
   const balancer = new Balancer({ clock, settings: { ...settings, ...over }, chance: () => 0 });
-  const [complete, stream] = createChat({ catalog: () => catalog, balancer });
+  const [complete, stream] = createChat({ catalog: () => catalog, balancer, ...(costOf && { costOf }) });
   if (complete === undefined || stream === undefined) throw new Error('two methods');
   const call = openCall(clock);
   const whole = new Inbox<ChatCompletionResponse>();

@@ -164,7 +164,7 @@ export interface GatewayReport {
   parameters: ParameterNote[];
   /** The answer came from the gateway's cache. */
   cacheHit: boolean;
-  /** What the call cost in US dollars, where prices are known. */
+  /** What the call cost in US dollars, all attempts together; absent where the price of any of them is not known. */
   costUsd?:
     | number
     | undefined;
@@ -191,7 +191,11 @@ export interface Attempt {
   /** How long it took, in milliseconds. */
   durationMs: number;
   /** What it consumed, where known. */
-  usage?: Usage | undefined;
+  usage?:
+    | Usage
+    | undefined;
+  /** What that cost in US dollars, where prices are known. */
+  costUsd?: number | undefined;
 }
 
 /** What became of a request parameter. */
@@ -447,7 +451,16 @@ export const GatewayReport: MessageFns<GatewayReport> = {
 };
 
 function createBaseAttempt(): Attempt {
-  return { provider: "", model: "", outcome: 0, status: 0, reason: "", durationMs: 0, usage: undefined };
+  return {
+    provider: "",
+    model: "",
+    outcome: 0,
+    status: 0,
+    reason: "",
+    durationMs: 0,
+    usage: undefined,
+    costUsd: undefined,
+  };
 }
 
 export const Attempt: MessageFns<Attempt> = {
@@ -472,6 +485,9 @@ export const Attempt: MessageFns<Attempt> = {
     }
     if (message.usage !== undefined) {
       Usage.encode(message.usage, writer.uint32(58).fork()).join();
+    }
+    if (message.costUsd !== undefined) {
+      writer.uint32(65).double(message.costUsd);
     }
     return writer;
   },
@@ -545,6 +561,14 @@ export const Attempt: MessageFns<Attempt> = {
             message.usage = Usage.decode(reader, reader.uint32());
             continue;
           }
+          case 8: {
+            if (tag !== 65) {
+              break;
+            }
+
+            message.costUsd = reader.double();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -570,6 +594,11 @@ export const Attempt: MessageFns<Attempt> = {
         ? globalThis.Number(object.duration_ms)
         : 0,
       usage: isSet(object.usage) ? Usage.fromJSON(object.usage) : undefined,
+      costUsd: isSet(object.costUsd)
+        ? globalThis.Number(object.costUsd)
+        : isSet(object.cost_usd)
+        ? globalThis.Number(object.cost_usd)
+        : undefined,
     };
   },
 
@@ -596,6 +625,9 @@ export const Attempt: MessageFns<Attempt> = {
     if (message.usage !== undefined) {
       obj.usage = Usage.toJSON(message.usage);
     }
+    if (message.costUsd !== undefined) {
+      obj.costUsd = floatToJson(message.costUsd);
+    }
     return obj;
   },
 
@@ -611,6 +643,7 @@ export const Attempt: MessageFns<Attempt> = {
     message.reason = object.reason ?? "";
     message.durationMs = object.durationMs ?? 0;
     message.usage = (object.usage !== undefined && object.usage !== null) ? Usage.fromPartial(object.usage) : undefined;
+    message.costUsd = object.costUsd ?? undefined;
     return message;
   },
 };

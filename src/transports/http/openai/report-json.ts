@@ -39,7 +39,8 @@ const attemptJson = (attempt: Attempt): string =>
       positiveMember('status', attempt.status) +
       stringMember('reason', attempt.reason) +
       positiveMember('duration_ms', attempt.durationMs) +
-      (attempt.usage === undefined ? '' : `"usage":${usageJson(attempt.usage)},`),
+      (attempt.usage === undefined ? '' : `"usage":${usageJson(attempt.usage)},`) +
+      countMember('cost_usd', attempt.costUsd),
   );
 
 const actions: Readonly<Record<number, string>> = {
