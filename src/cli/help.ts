@@ -8,6 +8,7 @@ const overview = `llm-bridge: a gRPC-first gateway to language models
   llm-bridge health [options]            ask a gateway whether it is ready
   llm-bridge simulate [options]          serve simulated models in a provider's own dialect
   llm-bridge keygen [options]            make an API key for a caller, or a secret for sealing
+  llm-bridge limits show|reset USER      where a user stands, or a fresh start for one
   llm-bridge version                     print the version
   llm-bridge help [VERB]                 print this, or a verb's options
 

@@ -8,6 +8,7 @@ const verbs: Readonly<Record<string, () => Promise<Verb>>> = {
   simulate: async () => (await import('./simulate.ts')).simulate,
   call: async () => (await import('./call.ts')).call,
   health: async () => (await import('./health.ts')).health,
+  limits: async () => (await import('./limits.ts')).limits,
   keygen: async () => (await import('./keygen.ts')).keygen,
   version: async () => (await import('./version.ts')).version,
   help: async () => (await import('./help.ts')).help,

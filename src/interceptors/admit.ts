@@ -106,8 +106,14 @@ export function createAdmit({ limits, limiter, assumedCompletion, events }: Admi
       if (subjects.length === 0) return method(call, request, reply);
       const { prompt, total } = estimate(request as ChatRequest, subjects);
       const demand = { subjects, tokens: total };
-      const taken = limiter.take(demand);
-      const decision = taken instanceof Promise ? await taken : taken;
+      let decision: Decision;
+      try {
+        const taken = limiter.take(demand);
+        decision = taken instanceof Promise ? await taken : taken;
+      } catch (thrown) {
+        call.unclaim?.();
+        throw thrown;
+      }
       return serve(call, request, reply, heed(call, demand, decision), prompt);
     };
     return handle as typeof next;

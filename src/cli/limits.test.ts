@@ -1,0 +1,79 @@
+import { mkdtempSync, rmSync, writeFileSync } from 'node:fs';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
+import { afterAll, beforeAll, describe, expect, test } from 'vitest';
+import { suite } from '../../test/support/parts.ts';
+import { systemClock } from '../kernel/clock.ts';
+import type { Subject } from '../kernel/rate-limiter.ts';
+import { connectRedis } from '../stores/redis/connection.ts';
+import { RedisRateLimiter } from '../stores/redis/rate-limiter.ts';
+import { type RedisServer, startRedis } from '../stores/testing/redis-server.ts';
+import { runCli } from './testing/spawn-cli.ts';
+
+let folder: string;
+beforeAll(() => {
+  folder = mkdtempSync(join(tmpdir(), 'llm-bridge-limits-'));
+});
+afterAll(() => rmSync(folder, { recursive: true }));
+
+const limits = (redis: string, ...args: string[]) => {
+  writeFileSync(
+    join(folder, 'test.yaml'),
+    `providers: { sim: { type: simulator } }\n${redis}\nrate_limit: { user: { requests: 60/m, tokens: 900/h, concurrent: 3 } }`,
+  );
+  return runCli(['limits', ...args, '-c', 'test.yaml'], { cwd: folder });
+};
+
+describe('limits', () => {
+  test('needs to know of whom, and where', async () => {
+    expect(await limits('', 'show')).toMatchObject({ code: 64 });
+    expect(await limits('', 'forget', 'alice')).toMatchObject({ code: 64 });
+    expect(await limits('', 'show', 'alice')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('memory of each'),
+    });
+    expect(await limits('redis: { url: "redis://127.0.0.1:1" }', 'show', 'alice')).toMatchObject({
+      code: 69,
+      stderr: expect.stringContaining('ECONNREFUSED'),
+    });
+    expect(await limits('redis: { url: "redis://127.0.0.1:1" }', 'show', '192.0.2.1', '--ip')).toMatchObject({
+      code: 1,
+      stderr: expect.stringContaining('no limits for 192.0.2.1'),
+    });
+  });
+});
+
+suite('limits in Redis, from the command line', ['redis-server'], () => {
+  let server: RedisServer;
+  beforeAll(async () => {
+    server = await startRedis();
+  });
+  afterAll(() => server.stop());
+
+  test('are shown and reset', async () => {
+    const ready = Promise.withResolvers<void>();
+    const redis = connectRedis({ url: server.url, failed: ready.reject, ready: () => ready.resolve() });
+    await ready.promise;
+    const store = new RedisRateLimiter({ redis, prefix: 'llmbridge:', leaseMs: 30_000, clock: systemClock });
+    const subject: Subject = {
+      tier: 'user',
+      name: 'alice',
+      limits: { requests: { count: 60, windowMs: 60_000 }, tokens: { count: 900, windowMs: 3_600_000 }, concurrent: 3 },
+    };
+    for (let i = 0; i < 2; i++) await store.take({ subjects: [subject], tokens: 40 });
+    const at = `redis: { url: "${server.url}" }`;
+    const { code, stdout } = await limits(at, 'show', 'alice');
+    expect({ code, stdout }).toEqual({
+      code: 0,
+      stdout: expect.stringMatching(
+        /^requests: 2 of 60 in 60 s, all of it free in \d\d s\ntokens: 80 of 900 in 3600 s, all of it free in 36\d\d s\nat once: 2 of 3\n$/,
+      ),
+    });
+    expect(await limits(at, 'reset', 'alice')).toMatchObject({
+      code: 0,
+      stdout: 'requests: 0 of 60 in 60 s\ntokens: 0 of 900 in 3600 s\nat once: 0 of 3\n',
+    });
+    store.close();
+    redis.disconnect();
+  });
+});
