@@ -82,7 +82,8 @@ export class RequestBody implements AsyncIterableIterator<Uint8Array> {
 
 /** Enough for a body some times the usual limit: the SDKs write all of it before they read, and would see a reset. */
 const discardedBytes = 64 * 1024 * 1024;
-const discardMs = 5_000;
+/** How long the rest of a body is waited for. */
+export const discardMs = 5_000;
 
 /**
  * Reads away what is left of the body of a request that was answered without it, so that the peer, blocked in its

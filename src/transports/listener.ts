@@ -3,6 +3,7 @@ import * as http2 from 'node:http2';
 import * as net from 'node:net';
 import type { Writable } from 'node:stream';
 import * as tls from 'node:tls';
+import { discardMs } from './body.ts';
 import type { ServerOptions, TlsOptions } from './parts.ts';
 
 export type ServerRequest = http.IncomingMessage | http2.Http2ServerRequest;
@@ -120,7 +121,8 @@ function createHttp1(options: ListenerOptions, request: RequestHandler): http.Se
       maxHeaderSize: options.maxHeaderBytes,
       // Node refuses to start with a longer one than the request's.
       headersTimeout: Math.min(options.headersTimeoutMs, options.requestTimeoutMs),
-      requestTimeout: options.requestTimeoutMs,
+      // A late body is told by its transport, which then waits for the rest: Node would write a reply of its own behind that.
+      requestTimeout: options.requestTimeoutMs + 2 * discardMs,
       keepAliveTimeout: options.keepAliveTimeoutMs,
       connectionsCheckingInterval: Math.max(20, Math.min(5_000, Math.ceil(options.headersTimeoutMs / 4))),
     },

@@ -2,6 +2,7 @@ import { once } from 'node:events';
 import * as http from 'node:http';
 import * as http2 from 'node:http2';
 import * as net from 'node:net';
+import { setTimeout as sleep } from 'node:timers/promises';
 import { ConnectError, createClient } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
 import { afterEach, expect, it } from 'vitest';
@@ -167,4 +168,22 @@ it('closes at once when it is told to', async () => {
   await port.server.close();
   for (const { error } of await Promise.all(streams)) expect(error).toBeDefined();
   expect(port.ended.length).toBe(50);
+});
+
+it('tells a slow sender once that it is late, and serves on where it ends after all', async () => {
+  const port = await open(held().stream, { requestTimeoutMs: 50, headersTimeoutMs: 80 });
+  const socket = net.connect(port.port, '127.0.0.1');
+  closing.push(() => socket.destroy());
+  const head = 'POST /v1/chat/completions HTTP/1.1\r\nhost: x\r\ncontent-type: application/json\r\ncontent-length: 11';
+  socket.write(`${head}\r\n\r\n{`);
+  const [late] = (await once(socket, 'data')) as [Buffer];
+  expect(late.toString()).toMatch(/^HTTP\/1\.1 408 /);
+  const answers = once(socket, 'data') as Promise<[Buffer]>;
+  for (let sent = 1; sent < 11; sent++) {
+    await sleep(20);
+    socket.write(' ');
+  }
+  socket.write('GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n');
+  const [next] = await answers;
+  expect(next.toString()).toMatch(/^HTTP\/1\.1 404 /);
 });
