@@ -1,6 +1,6 @@
 import type { BalancerEvents } from '../kernel/balancer-events.ts';
 import type { Clock } from '../kernel/clock.ts';
-import type { Fault } from '../kernel/fault.ts';
+import type { Fault, FaultReason } from '../kernel/fault.ts';
 import type { Target } from '../kernel/provider.ts';
 import { Breaker, type BreakerOptions } from './breaker.ts';
 import { PeakLatency } from './latency.ts';
@@ -102,6 +102,11 @@ export class TargetVitals {
       default:
         this.breaker.neutral(probe);
     }
+  }
+
+  /** An attempt was given up, and the provider's socket closed after so long. */
+  aborted(reason: FaultReason, ms: number): void {
+    this.#events().aborted(this.#target, reason, ms);
   }
 
   #cool(key: number, why: 'limit' | 'credential', ms: number): void {

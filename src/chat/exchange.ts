@@ -1,4 +1,6 @@
+import type { Candidate } from '../balancer/policy.ts';
 import type { AttemptTimeouts } from '../balancer/settings.ts';
+import type { TargetVitals } from '../balancer/vitals.ts';
 import type { Call } from '../kernel/call.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
@@ -25,6 +27,7 @@ export class AttemptExchange implements ResponseHandler {
   status = 0;
   headers: ResponseHeaders = {};
   readonly #target: Target;
+  readonly #vitals: TargetVitals;
   readonly #clock: Clock;
   readonly #timeouts: AttemptTimeouts;
   readonly #reader: AnswerReader;
@@ -42,13 +45,13 @@ export class AttemptExchange implements ResponseHandler {
   #stopListening: (() => void) | undefined;
 
   constructor(
-    target: Target,
+    { target, vitals, timeouts }: Candidate,
     reader: AnswerReader,
     clock: Clock,
-    timeouts: AttemptTimeouts,
     done: (fault: Fault | undefined) => void,
   ) {
     this.#target = target;
+    this.#vitals = vitals;
     this.#reader = reader;
     this.#clock = clock;
     this.#timeouts = timeouts;
@@ -177,7 +180,8 @@ export class AttemptExchange implements ResponseHandler {
 
   #abandon(fault: Fault): void {
     if (this.#finished) return;
-    this.#exchange?.cancel();
+    const since = this.#clock.now();
+    this.#exchange?.cancel(() => this.#vitals.aborted(fault.reason, this.#clock.now() - since));
     this.#finish(fault);
   }
 

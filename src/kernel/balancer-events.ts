@@ -1,3 +1,4 @@
+import type { FaultReason } from './fault.ts';
 import type { Target } from './provider.ts';
 
 /** Told of what the balancer does between calls and attempts; for metrics. Durations in milliseconds. */
@@ -6,6 +7,8 @@ export interface BalancerEvents {
   ejected(target: Target, forMs: number): void;
   /** A key of a target rests: it is over its limit, or was refused. */
   cooled(target: Target, why: 'limit' | 'credential', forMs: number): void;
+  /** An attempt was given up, for that reason; its provider's socket closed after so long. */
+  aborted(target: Target, reason: FaultReason, ms: number): void;
   /** A call waited for a free place of its route or provider; `refused` if it got none. */
   queued(scope: 'route' | 'provider', waitMs: number, refused: boolean): void;
   /** A second attempt was started; told when it is known which of the two served. */
@@ -18,6 +21,7 @@ export interface BalancerEvents {
 export const noBalancerEvents: BalancerEvents = {
   ejected() {},
   cooled() {},
+  aborted() {},
   queued() {},
   hedged() {},
   recovered() {},

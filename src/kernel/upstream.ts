@@ -38,8 +38,8 @@ export interface ResponseHandler {
 
 /** A request under way. */
 export interface Exchange {
-  /** Closes the provider's socket now; the handler hears nothing more. */
-  cancel(): void;
+  /** Closes the provider's socket now; the handler hears nothing more. `closed` hears when it is closed. */
+  cancel(closed?: () => void): void;
   pause(): void;
   resume(): void;
 }

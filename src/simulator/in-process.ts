@@ -49,9 +49,10 @@ class SimulatorUpstream implements Upstream {
     };
     const playback = new Playback(script, stageOf(handler, over), this.#clock);
     const exchange: Exchange = {
-      cancel() {
+      cancel(closed) {
         playback.cancel();
         over();
+        closed?.();
       },
       pause: () => playback.pause(),
       resume: () => playback.resume(),

@@ -5,6 +5,7 @@ import type { Labels } from './labels.ts';
 
 /** Seconds. */
 const waitBuckets = [0.001, 0.005, 0.01, 0.05, 0.1, 0.25, 0.5, 1, 2.5, 5, 10];
+const abortBuckets = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 1];
 const breakerStates = { closed: 0, 'half-open': 1, open: 2 } as const;
 
 /** Counts what the balancer tells, and shows how targets fare when it is scraped. */
@@ -74,6 +75,13 @@ export function createBalancerMetrics(
     buckets: waitBuckets,
     registers,
   });
+  const aborts = new Histogram({
+    name: 'llmbridge_cancel_to_abort_seconds',
+    help: "From the moment an attempt was given up, for that reason, to its provider's socket closed.",
+    labelNames: ['reason'],
+    buckets: abortBuckets,
+    registers,
+  });
   const hedges = counter(
     'llmbridge_hedges_total',
     'Second attempts for slow first tokens; won: it was the one that served.',
@@ -88,6 +96,7 @@ export function createBalancerMetrics(
   return {
     ejected: (target) => ejections.inc(of(target)),
     cooled: (target, why) => cooldowns.inc({ ...of(target), why }),
+    aborted: (_target, reason, ms) => aborts.observe({ reason }, ms / 1000),
     queued: (scope, waitMs, refused) => waits.observe({ scope, refused: String(refused) }, waitMs / 1000),
     hedged: (route, won) => hedges.inc({ route: labels.requested(route), result: won ? 'won' : 'lost' }),
     recovered: (route, mode, whole) =>

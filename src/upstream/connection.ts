@@ -68,9 +68,13 @@ export class Connection {
     return this.#socket !== undefined && this.#socket.errored !== null;
   }
 
-  /** Closes the socket now, connected or not. */
-  destroy(): void {
+  /** Closes the socket now, connected or not; `closed` hears when it is. */
+  destroy(closed?: () => void): void {
     this.lost = true;
+    if (closed !== undefined) {
+      if (this.#socket === undefined || this.#socket.closed) closed();
+      else this.#socket.once('close', () => closed());
+    }
     this.#client.destroy(() => {});
     this.#socket?.destroy();
   }

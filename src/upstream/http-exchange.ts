@@ -50,10 +50,11 @@ export class HttpExchange implements Exchange, Dispatcher.DispatchHandler {
     this.#handler.error(kind, cause);
   }
 
-  cancel(): void {
+  cancel(closed?: () => void): void {
     if (this.done) return;
     this.done = true;
-    this.#giveUp();
+    if (this.#connection === undefined) closed?.();
+    else this.#giveUp(closed);
   }
 
   pause(): void {
@@ -118,11 +119,11 @@ export class HttpExchange implements Exchange, Dispatcher.DispatchHandler {
     else this.fail(kind, error);
   }
 
-  #giveUp(): void {
+  #giveUp(closed?: () => void): void {
     const connection = this.#connection;
     if (connection === undefined) return;
     this.#connection = undefined;
-    connection.destroy();
+    connection.destroy(closed);
     this.#release(connection, false);
   }
 }

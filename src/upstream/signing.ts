@@ -7,9 +7,10 @@ class SigningExchange implements Exchange {
   #cancelled = false;
   #paused = false;
 
-  cancel(): void {
+  cancel(closed?: () => void): void {
     this.#cancelled = true;
-    this.#sent?.cancel();
+    if (this.#sent === undefined) closed?.();
+    else this.#sent.cancel(closed);
   }
 
   pause(): void {
