@@ -1,6 +1,9 @@
 import OpenAI from 'openai';
+import { zodResponseFormat } from 'openai/helpers/zod';
 import { afterAll, beforeAll, expect, test } from 'vitest';
+import { z } from 'zod';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { pixel } from '../support/pixel.ts';
 
 // The official OpenAI SDK for Node.js, unmodified, beyond plain answers.
 
@@ -128,4 +131,21 @@ test('a stream that is cut rejects in the SDK', async () => {
     for await (const _ of stream);
   };
   await expect(drain()).rejects.toThrow(OpenAI.APIError);
+});
+
+test('a picture is taken, and the schema of a parsed answer with it', async () => {
+  const reply = await client.chat.completions.parse({
+    model,
+    messages: [
+      {
+        role: 'user',
+        content: [
+          { type: 'text', text: 'Where is this?' },
+          { type: 'image_url', image_url: { url: pixel, detail: 'low' } },
+        ],
+      },
+    ],
+    response_format: zodResponseFormat(z.object({ city: z.string() }), 'place'),
+  });
+  expect(reply.choices[0]?.message.parsed).toEqual({ city: 'Paris' });
 });

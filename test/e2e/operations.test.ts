@@ -112,7 +112,7 @@ suite('promtool', ['promtool'], () => {
 });
 
 suite('the official openai SDK for Python', ['python'], () => {
-  test('chat, stream, tools, models, typed errors', async () => {
+  test('chat, stream, tools, vision, parsed answers, models, typed errors', async () => {
     const script = join(root, 'test/clients/python/openai_client.py');
     const printed = await runOk(part('python'), [script, `${gateway.url}/v1`, 'sim/sim']);
     const steps = new Map(
@@ -129,6 +129,12 @@ suite('the official openai SDK for Python', ['python'], () => {
       completionTokens: 16,
     });
     expect(steps.get('tools')).toEqual({ finish: 'tool_calls', name: 'get_weather', arguments: ['city'] });
+    expect(steps.get('streamed_tools')).toEqual({
+      finish: 'tool_calls',
+      name: 'get_weather',
+      answer: expect.stringContaining('sunny'),
+    });
+    expect(steps.get('vision')).toEqual({ city: expect.any(String) });
     expect(steps.get('models')?.['ids']).toEqual(expect.arrayContaining(['sim/sim', 'openai/gpt-3.5-turbo']));
     expect(steps.get('errors')).toEqual({
       'unknown model': ['NotFoundError', 404, 'invalid_request_error', 'model_not_found'],

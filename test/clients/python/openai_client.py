@@ -7,6 +7,7 @@ import json
 import sys
 
 import openai
+import pydantic
 
 WEATHER = {
     "type": "function",
@@ -65,6 +66,35 @@ def tools(client: openai.OpenAI, model: str) -> dict:
     }
 
 
+class Place(pydantic.BaseModel):
+    city: str
+
+
+PIXEL = (
+    "data:image/png;base64,iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNkYPj/HwADBgH/"
+    "/6lXWQAAAABJRU5ErkJggg=="
+)
+
+
+def vision(client: openai.OpenAI, model: str) -> dict:
+    picture = {"type": "image_url", "image_url": {"url": PIXEL, "detail": "low"}}
+    content = [{"type": "text", "text": "Where is this?"}, picture]
+    reply = client.chat.completions.parse(
+        model=model, messages=[{"role": "user", "content": content}], response_format=Place
+    )
+    return reply.choices[0].message.parsed.model_dump()
+
+
+def streamed_tools(client: openai.OpenAI, model: str) -> dict:
+    asked = [{"role": "user", "content": "What is the weather in Paris?"}]
+    with client.chat.completions.stream(model=model, messages=asked, tools=[WEATHER], tool_choice="required") as stream:
+        first = stream.get_final_completion().choices[0]
+    call = first.message.tool_calls[0]
+    told = {"role": "tool", "tool_call_id": call.id, "content": "sunny"}
+    second = client.chat.completions.create(model=model, tools=[WEATHER], messages=[*asked, first.message, told])
+    return {"finish": first.finish_reason, "name": call.function.name, "answer": second.choices[0].message.content}
+
+
 def models(client: openai.OpenAI, model: str) -> dict:
     ids = [entry.id for entry in client.models.list()]
     return {"ids": ids, "first": client.models.retrieve(ids[0]).id}
@@ -88,7 +118,7 @@ def errors(client: openai.OpenAI, model: str) -> dict:
 
 def main(base_url: str, model: str) -> None:
     client = openai.OpenAI(base_url=base_url, api_key="sk-unused", max_retries=0, timeout=30)
-    for step in (whole, streamed, tools, models, errors):
+    for step in (whole, streamed, tools, streamed_tools, vision, models, errors):
         print(json.dumps({"step": step.__name__, "result": step(client, model)}), flush=True)
 
 
