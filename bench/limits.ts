@@ -1,0 +1,135 @@
+/**
+ * What limits cost: CPU microseconds of a call that does nothing else, without limits, with all three tiers and measures in
+ * memory, and with the same in Redis, in turn and with 64 calls in flight; and what a subject takes of memory in each store.
+ *
+ *   node --expose-gc bench/limits.ts
+ */
+
+import { create } from '@bufbuild/protobuf';
+import type { Redis } from 'ioredis';
+import { ChatCompletionRequestSchema } from '../gen/es/llmbridge/v1/chat_service_pb.ts';
+import { createAdmit } from '../src/interceptors/admit.ts';
+import { Call } from '../src/kernel/call.ts';
+import { systemClock } from '../src/kernel/clock.ts';
+import { noLimitEvents } from '../src/kernel/limit-events.ts';
+import { newUsage } from '../src/kernel/messages.ts';
+import type { Method } from '../src/kernel/method.ts';
+import type { Limits, RateLimiter } from '../src/kernel/rate-limiter.ts';
+import { GuardedRateLimiter } from '../src/stores/guarded-rate-limiter.ts';
+import { MemoryRateLimiter } from '../src/stores/memory/rate-limiter.ts';
+import { connectRedis } from '../src/stores/redis/connection.ts';
+import { RedisRateLimiter } from '../src/stores/redis/rate-limiter.ts';
+import { startRedis } from '../src/stores/testing/redis-server.ts';
+
+const WARM_UP = 2;
+const ROUNDS = 9;
+const CALLS = 20_000;
+const IN_FLIGHT = 64;
+const SUBJECTS = 50_000;
+
+const minute = (count: number) => ({ count, windowMs: 60_000 });
+const limits: Limits = { requests: minute(1e9), tokens: minute(1e12), concurrent: 1_000 };
+const request = create(ChatCompletionRequestSchema, {
+  model: 'fast',
+  maxTokens: 100,
+  messages: [{ role: 2, content: 'A short question, as most are.' }],
+});
+const serve: Method<unknown, unknown> = async (call) => {
+  call.usage = newUsage(12, 7);
+};
+const reply = { message: () => true, onDrain() {} };
+
+const limited = (limiter: RateLimiter): Method<unknown, unknown> =>
+  createAdmit({
+    limits: { global: limits, user: limits, users: new Map(), ip: limits },
+    limiter,
+    assumedCompletion: 1_024,
+    events: noLimitEvents,
+  })(serve);
+
+function callOf(user: string): Call {
+  const call = new Call({
+    id: 'id',
+    method: '/llmbridge.v1.ChatService/ChatCompletion',
+    protocol: 'http',
+    headers: {},
+    address: '127.0.0.1',
+    trace: { traceId: '', spanId: '', parentId: '', flags: '00', state: '' },
+    startedAt: systemClock.now(),
+  });
+  call.principal = { user, method: 'api-key', credential: '' };
+  return call;
+}
+
+/** Microseconds of this process for each call. */
+async function costOf(method: Method<unknown, unknown>): Promise<number> {
+  let left = CALLS;
+  const before = process.cpuUsage();
+  const caller = async () => {
+    while (left-- > 0) await method(callOf(`user-${left % 100}`), request, reply);
+  };
+  await Promise.all(Array.from({ length: IN_FLIGHT }, caller));
+  const { user, system } = process.cpuUsage(before);
+  return (user + system) / CALLS;
+}
+
+const number = (info: string, name: string) => Number(new RegExp(`^${name}:([\\d.]+)`, 'm').exec(info)?.[1]);
+const serverCpu = async (redis: Redis) => {
+  const info = await redis.info('cpu');
+  return (number(info, 'used_cpu_sys') + number(info, 'used_cpu_user')) * 1e6;
+};
+
+const server = await startRedis();
+const ready = Promise.withResolvers<void>();
+const redis = connectRedis({ url: server.url, failed: ready.reject, ready: () => ready.resolve() });
+await ready.promise;
+const inRedis = new RedisRateLimiter({ redis, prefix: 'bench:', leaseMs: 30_000, clock: systemClock });
+const guarded = new GuardedRateLimiter({
+  store: inRedis,
+  local: new MemoryRateLimiter(systemClock),
+  timeoutMs: 5_000,
+  onOutage: { global: 'local', user: 'local', ip: 'local' },
+  instances: 1,
+  clock: systemClock,
+  events: noLimitEvents,
+});
+
+const ways = [
+  { name: 'off', method: serve, times: [] as number[] },
+  { name: 'memory', method: limited(new MemoryRateLimiter(systemClock)), times: [] as number[] },
+  { name: 'Redis', method: limited(guarded), times: [] as number[] },
+];
+const serverTimes: number[] = [];
+for (let round = -WARM_UP; round < ROUNDS; round++) {
+  for (const { name, method, times } of round % 2 === 0 ? ways : ways.toReversed()) {
+    const before = await serverCpu(redis);
+    const cost = await costOf(method);
+    if (round < 0) continue;
+    times.push(cost);
+    if (name === 'Redis') serverTimes.push(((await serverCpu(redis)) - before) / CALLS);
+  }
+}
+const median = (times: readonly number[]) => times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;
+for (const { name, times } of ways) console.log(`${name}: ${median(times).toFixed(2)} µs a call`);
+console.log(`the server's own part: ${median(serverTimes).toFixed(2)} µs a call`);
+
+const oneCall = { requests: minute(1e9), tokens: minute(1e12), concurrent: 1_000 };
+const subject = (i: number) => ({ tier: 'user' as const, name: `user-${i}`, limits: oneCall });
+globalThis.gc?.();
+const heap = process.memoryUsage().heapUsed;
+const memory = new MemoryRateLimiter({ now: () => 0 });
+for (let i = 0; i < SUBJECTS; i++) memory.take({ subjects: [subject(i)], tokens: 10 }).reservation?.settle(10);
+globalThis.gc?.();
+console.log(`memory: ${Math.round((process.memoryUsage().heapUsed - heap) / memory.size)} bytes a user in one slot`);
+await redis.flushall();
+const empty = number(await redis.info('memory'), 'used_memory');
+for (let i = 0; i < SUBJECTS; i += 100) {
+  const decisions = Array.from({ length: 100 }, (_, k) => inRedis.take({ subjects: [subject(i + k)], tokens: 10 }));
+  for (const { reservation } of await Promise.all(decisions)) reservation?.settle(10);
+}
+await redis.ping();
+const full = number(await redis.info('memory'), 'used_memory');
+console.log(`Redis: ${Math.round((full - empty) / (await redis.dbsize()))} bytes a user in one slot`);
+inRedis.close();
+redis.disconnect();
+await server.stop();
