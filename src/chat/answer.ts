@@ -76,9 +76,9 @@ export class StreamedAnswer implements CountingReader {
     this.#framer.push(bytes, this.#push);
   }
 
-  end(): void {
+  end(broken = false): void {
     this.#framer.end(this.#push);
-    this.#decoder.end(this.#emit);
+    this.#decoder.end(this.#emit, broken);
   }
 }
 

@@ -14,7 +14,8 @@ export interface AnswerReader {
   /** Whether it is a stream, whose first piece is waited for, or a whole answer. */
   readonly streaming: boolean;
   data(bytes: Uint8Array): void;
-  end(): void;
+  /** `broken` tells that the body has no end of its own: the connection broke, or nothing more came. */
+  end(broken?: boolean): void;
 }
 
 const failureBytes = 64 * 1024;
@@ -165,11 +166,11 @@ export class AttemptExchange implements ResponseHandler {
     }
   }
 
-  /** A stream that has said all counts as whole, though the connection broke or nothing more came. */
+  /** A stream that has said its end mark counts as whole, though the connection broke or nothing more came. */
   #endsWhole(): boolean {
     if (!this.#reader.begun) return false;
     try {
-      this.#reader.end();
+      this.#reader.end(true);
     } catch {
       return false;
     }

@@ -129,13 +129,27 @@ describe('continue', () => {
   });
 });
 
-test('a stream that broke after its finish reason is whole', async () => {
+test('a stream that broke after its end mark is whole', async () => {
   const { upstream, stream, text } = setUp('off');
   upstream(0).script = ({ handler }) => {
     handler.head(200, {});
-    handler.data(events('role', 'all', 'finish'));
+    handler.data(events('role', 'all', 'finish', '[DONE]'));
     handler.error('reset', new Error('x'));
   };
   await stream();
   expect(text()).toBe('all');
 });
+
+test.each(['off', 'restart', 'continue'] as const)(
+  'a stream that broke between its finish reason and its end mark has failed, recovery %s',
+  async (mode) => {
+    const { upstream, stream } = setUp(mode);
+    upstream(0).script = ({ handler }) => {
+      handler.head(200, {});
+      handler.data(events('role', 'all', 'finish'));
+      handler.error('reset', new Error('x'));
+    };
+    await expect(stream()).rejects.toMatchObject({ reason: 'PROVIDER_STREAM_CUT' });
+    expect(upstream(1).sent).toHaveLength(0);
+  },
+);

@@ -5,12 +5,12 @@ import type { ChatChunk } from '../kernel/messages.ts';
 export class SentText {
   content = '';
   reasoning = '';
-  /** Whether something came that can't be said again: a tool call, a signature, a picture, a second choice. */
+  /** Whether something came that can't be said again: a tool call, a signature, a picture, a second choice, the end. */
   unrepeatable = false;
 
   add({ choices }: ChatChunk): void {
-    for (const { index, delta, logprobs } of choices) {
-      if (index !== 0 || logprobs !== undefined) this.unrepeatable = true;
+    for (const { index, delta, logprobs, finishReason } of choices) {
+      if (index !== 0 || logprobs !== undefined || finishReason !== 0) this.unrepeatable = true;
       if (delta === undefined) continue;
       this.content += delta.content;
       this.reasoning += delta.reasoningContent;

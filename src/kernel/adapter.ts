@@ -41,8 +41,11 @@ export type EmitChunk = (chunk: StreamChatCompletionResponse) => void;
 export interface StreamDecoder {
   /** Throws a Fault for an error event, and for one that makes no sense. */
   push(frame: Frame, emit: EmitChunk): void;
-  /** To be called when the body ended; throws PROVIDER_STREAM_CUT unless the answer was whole. */
-  end(emit: EmitChunk): void;
+  /**
+   * To be called when the body ended; throws PROVIDER_STREAM_CUT unless the answer was whole. Where the connection broke
+   * or fell silent instead (`broken`), only the dialect's own end mark, which nothing follows, makes it whole.
+   */
+  end(emit: EmitChunk, broken?: boolean): void;
 }
 
 /** A provider's answer that is not a success. */

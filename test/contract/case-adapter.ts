@@ -22,8 +22,14 @@ const apis = new Set([
   'ollama.chat',
 ]);
 
-/** The adapter that a case is for; undefined where there is none for its API. */
-export function caseAdapter({ provider, api }: Case): ProviderAdapter | undefined {
+/** The provider type that a case is for, and an instance's options; undefined where there is none for its API. */
+export function caseInstance({ provider, api }: Case) {
   const type = apis.has(api) ? types.get(typeNames[provider] ?? provider) : undefined;
-  return type?.adapter({ name: type.type, basePath: '', headers: {}, options: options[api] ?? {} });
+  return type && { type, options: options[api] ?? {} };
+}
+
+/** The adapter that a case is for; undefined where there is none for its API. */
+export function caseAdapter(recorded: Case): ProviderAdapter | undefined {
+  const instance = caseInstance(recorded);
+  return instance?.type.adapter({ name: instance.type.type, basePath: '', headers: {}, options: instance.options });
 }

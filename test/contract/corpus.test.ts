@@ -1,27 +1,14 @@
 import { describe, expect, test } from 'vitest';
 import type { ProviderAdapter } from '../../src/kernel/adapter.ts';
-import { type Blame, Fault } from '../../src/kernel/fault.ts';
+import { Fault } from '../../src/kernel/fault.ts';
 import { caseAdapter } from './case-adapter.ts';
 import { bodyOf, type Case, isStream, readCorpus } from './corpus.ts';
 import { collected } from './dialect.ts';
-import { differences } from './differences.ts';
-import { expectedOf, type Meaning, meaningOf } from './oracle.ts';
+import { answerOf, blamesOf, isAnswered, known } from './expectation.ts';
+import { meaningOf } from './oracle.ts';
 
 const folder = process.env['CORPUS_DIR'];
 const cases = folder === undefined ? [] : readCorpus(folder);
-/** SDK error classes by whose doing they are; a class that covers several blames allows each. */
-const classes: Readonly<Record<string, readonly Blame[]>> = {
-  400: ['caller', 'context', 'content', 'credential'],
-  401: ['credential'],
-  402: ['credential'],
-  403: ['credential', 'content', 'target'],
-  404: ['target'],
-  409: ['provider'],
-  413: ['caller', 'context'],
-  422: ['caller', 'context'],
-  429: ['limit', 'credential'],
-};
-
 function caught(action: () => unknown): Fault {
   try {
     action();
@@ -43,9 +30,8 @@ describe.skipIf(folder === undefined)("recorded answers mean what the providers'
     const adapter = caseAdapter(recorded);
     if (adapter === undefined || recorded.oracle.skipped !== undefined) continue;
     count.compared++;
-    const difference = differences[recorded.name];
     test(recorded.name, () => {
-      if (recorded.oracle.ok && difference?.fault === undefined) compareAnswer(recorded, adapter);
+      if (isAnswered(recorded)) compareAnswer(recorded, adapter);
       else compareFault(recorded, adapter);
     });
   }
@@ -60,22 +46,13 @@ describe.skipIf(folder === undefined)("recorded answers mean what the providers'
 });
 
 function compareAnswer(recorded: Case, adapter: ProviderAdapter): void {
-  const expected = { ...expectedOf(recorded), ...differences[recorded.name]?.expected };
+  const expected = answerOf(recorded);
   const body = bodyOf(recorded);
   const answers = isStream(recorded) ? cuts.map((cut) => collected(adapter, body, cut)) : [adapter.decode(body)];
   for (const answer of answers) {
     expect(known(meaningOf(answer), expected)).toEqual(expected);
     expect(answer).toEqual(answers[0]);
   }
-}
-
-/** An id that the SDK has none for was made by the gateway: that there is one is what counts. */
-function known(meaning: Meaning, expected: Meaning): Meaning {
-  const toolCalls = meaning.toolCalls.map((call, index) => {
-    expect(call.id).not.toBe('');
-    return expected.toolCalls[index]?.id === '' ? { ...call, id: '' } : call;
-  });
-  return { ...meaning, toolCalls };
 }
 
 function compareFault(recorded: Case, adapter: ProviderAdapter): void {
@@ -87,8 +64,7 @@ function compareFault(recorded: Case, adapter: ProviderAdapter): void {
       : isStream(recorded)
         ? cuts.map((cut) => caught(() => collected(adapter, body, cut)))
         : [caught(() => adapter.decode(body))];
-  const told = recorded.oracle.sdk_error?.status ?? 0;
-  const allowed = differences[recorded.name]?.fault ?? (told >= 500 ? ['provider'] : (classes[told] ?? []));
+  const allowed = blamesOf(recorded);
   for (const fault of faults) {
     if (allowed.length > 0) expect(allowed).toContain(fault.detail.blame);
     else expect(fault.detail.blame).toBeDefined();

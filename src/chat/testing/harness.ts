@@ -93,7 +93,7 @@ export class FakeUpstream implements Upstream {
 }
 
 /**
- * A dialect for tests. A body is the text itself; a stream is SSE whose data is a word, `finish`, `usage` or `tool`;
+ * A dialect for tests. A body is the text itself; a stream is SSE whose data is a word, `finish`, `usage`, `tool` or `[DONE]`;
  * a failure's body names the blame, and after a colon the milliseconds of its `Retry-After`.
  */
 const wordAdapter: ProviderAdapter = {
@@ -111,10 +111,11 @@ const wordAdapter: ProviderAdapter = {
       usage: { promptTokens: 1, completionTokens: 2, totalTokens: 3 },
     }),
   decoder: () => {
-    let whole = false;
+    let [whole, done] = [false, false];
     return {
       push({ data }, emit) {
-        if (data === 'finish') {
+        if (data === '[DONE]') done = true;
+        else if (data === 'finish') {
           whole = true;
           emit(create(StreamChatCompletionResponseSchema, { choices: [{ finishReason: 1, delta: {} }] }));
         } else if (data === 'usage') {
@@ -127,8 +128,8 @@ const wordAdapter: ProviderAdapter = {
           emit(create(StreamChatCompletionResponseSchema, { choices: [{ delta }] }));
         }
       },
-      end() {
-        if (!whole) throw new Fault('PROVIDER_STREAM_CUT', 'cut', { blame: 'provider' });
+      end(_emit, broken = false) {
+        if (!done && (broken || !whole)) throw new Fault('PROVIDER_STREAM_CUT', 'cut', { blame: 'provider' });
       },
     };
   },

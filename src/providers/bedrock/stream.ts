@@ -63,10 +63,10 @@ export class ConverseDecoder implements StreamDecoder {
     }
   }
 
-  end(emit: EmitChunk): void {
+  end(emit: EmitChunk, broken = false): void {
+    // The counts come last: a connection that broke before them has lost them.
+    if (!this.#whole || (broken && this.#last !== undefined)) throw streamCut();
     if (this.#last) emit(this.#last);
-    if (this.#whole) return;
-    throw streamCut();
   }
 
   /** Blocks of text and reasoning have no start event: another index begins the next one. */

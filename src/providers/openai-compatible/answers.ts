@@ -99,9 +99,10 @@ export class ChunkReader implements StreamDecoder {
     emit(chunk);
   }
 
-  end(): void {
+  end(_emit: EmitChunk, broken = false): void {
     const seen = this.#choices.length > 0;
-    if (seen && (this.#done || this.#choices.every((choice) => choice.ended))) return;
+    // Not all say `[DONE]`; where the body has an end of its own, a finish reason will do.
+    if (seen && (this.#done || (!broken && this.#choices.every((choice) => choice.ended)))) return;
     throw streamCut();
   }
 
