@@ -21,7 +21,7 @@ export interface RecordingOptions {
   readonly status?: number;
   readonly headers?: Readonly<Record<string, string>>;
   /** The body of its answer; server-sent events where it begins with `data:` or `event:`. */
-  readonly answer?: (request: Recorded) => string;
+  readonly answer?: (request: Recorded) => string | Buffer;
 }
 
 const usage = { prompt_tokens: 1, completion_tokens: 1, total_tokens: 2 };
@@ -53,8 +53,8 @@ export async function recordingProvider({
     request.on('end', () => {
       const asked = { path: request.url ?? '', headers: request.headers, body };
       requests.push(asked);
-      const text = answer(asked);
-      const streamed = /^(?:data|event):/.test(text);
+      const text = Buffer.from(answer(asked));
+      const streamed = /^(?:data|event):/.test(String(text.subarray(0, 6)));
       response.writeHead(status, { 'content-type': streamed ? 'text/event-stream' : 'application/json', ...headers });
       response.end(text);
     });

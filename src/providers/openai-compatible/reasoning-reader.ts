@@ -13,6 +13,8 @@ export class ReasoningReader {
   readonly #type: string;
   /** What came so far of each detail, where each text repeats it. */
   readonly #sofar: Map<string, string> | undefined;
+  /** The format of each detail, told with its first part alone: callers add up what they are told twice. */
+  readonly #formats = new Map<string, string>();
   #current = '';
   #at = 0;
   #begun = false;
@@ -36,10 +38,13 @@ export class ReasoningReader {
     this.#current = key;
     this.#begun = true;
     delta.reasoningContent = words;
+    const format = text(detail['format']);
+    if (format !== '' && !this.#formats.has(key)) this.#formats.set(key, format);
     if (plain && !follows) return;
     const piece = newPart({ case: 'reasoning', value: part });
-    const format = text(detail['format']);
-    if (format !== '') piece.extra[this.#type] = JSON.stringify({ format });
+    const untold = this.#formats.get(key) ?? '';
+    if (untold !== '') piece.extra[this.#type] = JSON.stringify({ format: untold });
+    this.#formats.set(key, '');
     delta.parts.push({ $typeName: 'llmbridge.v1.PartDelta', index: this.#at, part: piece });
   }
 

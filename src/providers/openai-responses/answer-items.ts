@@ -5,7 +5,7 @@ import { decodeLogprobs } from '../openai-compatible/decode-logprobs.ts';
 import { type BlockChunks, nativePart, textPart } from '../shared/block-chunks.ts';
 import { HalfCharacters } from '../shared/half-characters.ts';
 import { count, isObject, type JsonObject, list, text } from '../shared/json-body.ts';
-import { leftovers } from '../shared/leftovers.ts';
+import { joined, leftovers } from '../shared/leftovers.ts';
 import { sniffImage } from '../shared/media.ts';
 import { dialect, extraOf, partExtra } from './dialect.ts';
 
@@ -65,11 +65,10 @@ export class AnswerItems {
     if (!isCall(this.#type)) return;
     this.calls = true;
     this.#chunks.begin();
-    const extra = partExtra(itemId(this.#id));
     const id = text(item['call_id']) || this.#id;
     const name = text(item['name']);
     const custom = this.#type === 'custom_tool_call';
-    emit(custom ? this.#chunks.customCall(id, name, extra) : this.#chunks.call(id, name, extra));
+    emit(custom ? this.#chunks.customCall(id, name) : this.#chunks.call(id, name));
   }
 
   text(index: number, delta: unknown, logprobs: unknown, emit: EmitChunk): void {
@@ -178,7 +177,12 @@ export class AnswerItems {
   #stopCall(item: JsonObject, source: string, emit: EmitChunk): void {
     const whole = text(this.#type === 'function_call' ? item['arguments'] : item['input']);
     const rest = this.#rest('', whole);
-    const extra = partExtra(leftovers(item, typed.call, () => source));
+    const extra = partExtra(
+      joined(
+        itemId(this.#id),
+        leftovers(item, typed.call, () => source),
+      ),
+    );
     if (rest !== '' || Object.keys(extra).length > 0) emit(this.#chunks.arguments(rest, extra));
   }
 

@@ -130,6 +130,8 @@ const table = fields<Draft>({
   parts: own((draft, value, at, key) => {
     draft.parts = partsAt(value, at, key);
   }),
+  // Pieces of a stream's parts, which `parts` has whole.
+  part_deltas: own(ignore),
   is_error: own(of(setBoolean('isError'))),
   cache_control: of(cacheControlAt),
   extra: of(extraAt),
