@@ -12,36 +12,69 @@ local now = clock[1] * 1000 + clock[2] / 1000
 local function slotAt(window) return math.floor(now * SLOTS / window) end
 local function endOf(slot, window) return (slot + SLOTS + 1) * window / SLOTS end
 
--- Slots and their counts in turn, ascending; what is older than the window is left out.
-local function prune(list, window)
-  local oldest, kept, sum = slotAt(window) - SLOTS, {}, 0
-  for i = 1, #list, 2 do
-    if list[i] >= oldest and list[i + 1] > 0 then
-      kept[#kept + 1] = list[i]
-      kept[#kept + 1] = list[i + 1]
-      sum = sum + list[i + 1]
+-- Counts of one measure: their sum, the first slot, the last one and its count; the others are packed by themselves, and
+-- opened only where they are needed, which is once a slot and for what was reserved in an earlier one.
+local function unpacked(counts)
+  if counts.list == nil then
+    counts.list = counts.packed and cmsgpack.unpack(counts.packed) or {}
+    if counts.last then
+      counts.list[#counts.list + 1] = counts.last
+      counts.list[#counts.list + 1] = counts.lastCount
     end
   end
-  return { list = kept, sum = sum, window = window }
+  return counts.list
 end
 
--- Counts of another window's length mean nothing in this one.
+local function pack(counts)
+  local list = counts.list
+  if list then
+    counts.lastCount, counts.last = table.remove(list), table.remove(list)
+    counts.first = list[1] or counts.last
+    counts.packed = #list > 0 and cmsgpack.pack(list) or nil
+    counts.list = nil
+  end
+  return { counts.window, counts.sum, counts.first or 0, counts.last or 0, counts.lastCount or 0, counts.packed or '' }
+end
+
+-- What is older than the window is left out. Counts of another window's length mean nothing in this one.
+local function prune(stored, window)
+  local counts = { sum = 0, window = window }
+  if stored == nil or stored[1] ~= window or stored[2] == 0 then return counts end
+  counts.sum, counts.first, counts.last, counts.lastCount = stored[2], stored[3], stored[4], stored[5]
+  if stored[6] ~= '' then counts.packed = stored[6] end
+  local oldest = slotAt(window) - SLOTS
+  if counts.first >= oldest then return counts end
+  local kept, list = {}, unpacked(counts)
+  counts.sum = 0
+  for i = 1, #list, 2 do
+    if list[i] >= oldest then
+      kept[#kept + 1] = list[i]
+      kept[#kept + 1] = list[i + 1]
+      counts.sum = counts.sum + list[i + 1]
+    end
+  end
+  counts.list = kept
+  if #kept == 0 then counts.first, counts.last, counts.lastCount, counts.packed = nil, nil, nil, nil end
+  return counts
+end
+
 local function open(key, requestWindow, tokenWindow)
   local raw = redis.call('GET', key)
   local state = raw and cmsgpack.unpack(raw) or {}
   local account = { key = key, pace = state.p or 0 }
-  if requestWindow > 0 then
-    account.requests = prune(state.rw == requestWindow and state.r or {}, requestWindow)
-  end
-  if tokenWindow > 0 then
-    account.tokens = prune(state.tw == tokenWindow and state.t or {}, tokenWindow)
-  end
+  if requestWindow > 0 then account.requests = prune(state.r, requestWindow) end
+  if tokenWindow > 0 then account.tokens = prune(state.t, tokenWindow) end
   return account
 end
 
+local function lastOf(counts)
+  if counts.list then return counts.list[#counts.list - 1] end
+  return counts.last
+end
+
 local function reset(counts)
-  if counts == nil or #counts.list == 0 then return 0 end
-  return math.max(0, endOf(counts.list[#counts.list - 1], counts.window) - now)
+  if counts == nil or counts.sum == 0 then return 0 end
+  return math.max(0, endOf(lastOf(counts), counts.window) - now)
 end
 
 local function save(account)
@@ -51,15 +84,19 @@ local function save(account)
     return
   end
   local state = { p = account.pace }
-  if account.requests then state.r, state.rw = account.requests.list, account.requests.window end
-  if account.tokens then state.t, state.tw = account.tokens.list, account.tokens.window end
+  if account.requests then state.r = pack(account.requests) end
+  if account.tokens then state.t = pack(account.tokens) end
   redis.call('SET', account.key, cmsgpack.pack(state), 'PX', math.ceil(lives))
 end
 
 local function add(counts, slot, amount)
   if amount <= 0 then return end
-  local list = counts.list
   counts.sum = counts.sum + amount
+  if counts.list == nil and counts.last == slot then
+    counts.lastCount = counts.lastCount + amount
+    return
+  end
+  local list = unpacked(counts)
   local i = #list - 1
   while i >= 1 and list[i] > slot do i = i - 2 end
   if i >= 1 and list[i] == slot then
@@ -70,12 +107,30 @@ local function add(counts, slot, amount)
   end
 end
 
+-- Takes back what was counted in a slot, if it still counts.
+local function refund(counts, slot, amount)
+  if amount <= 0 then return end
+  if counts.list == nil and counts.last == slot then
+    local taken = math.min(amount, counts.lastCount)
+    counts.lastCount, counts.sum = counts.lastCount - taken, counts.sum - taken
+    return
+  end
+  local list = unpacked(counts)
+  for i = #list - 1, 1, -2 do
+    if list[i] == slot then
+      local taken = math.min(amount, list[i + 1])
+      list[i + 1], counts.sum = list[i + 1] - taken, counts.sum - taken
+      return
+    end
+  end
+end
+
 -- What the quota has no room for is debt, in slots of the windows to come.
 local function charge(counts, quota, amount)
   local slot = slotAt(counts.window)
   local fits = math.min(amount, math.max(0, quota - counts.sum))
   add(counts, slot, fits)
-  local debt, list = amount - fits, counts.list
+  local debt, list = amount - fits, unpacked(counts)
   local furthest = slot + ${MOST_WINDOWS_OF_DEBT} * (SLOTS + 1)
   local last = math.max(slot, list[#list - 1] or slot)
   if debt > 0 and last > slot then
@@ -91,7 +146,10 @@ local function charge(counts, quota, amount)
   end
 end
 
-local function leases(key)
+-- Leases of a subject; those that expired are looked for only where they would be in the way.
+local function leases(key, limit)
+  local count = redis.call('ZCARD', key)
+  if count < limit then return count end
   redis.call('ZREMRANGEBYSCORE', key, '-inf', now)
   return redis.call('ZCARD', key)
 end
@@ -110,9 +168,10 @@ local function wait(counts, quota, amount)
   if amount > quota then return -1 end
   local excess = counts.sum + amount - quota
   if excess <= 0 then return 0 end
-  for i = 1, #counts.list, 2 do
-    excess = excess - counts.list[i + 1]
-    if excess <= 0 then return endOf(counts.list[i], counts.window) - now end
+  local list = unpacked(counts)
+  for i = 1, #list, 2 do
+    excess = excess - list[i + 1]
+    if excess <= 0 then return endOf(list[i], counts.window) - now end
   end
   return -1
 end
@@ -141,7 +200,7 @@ for i = 1, #KEYS / 2 do
     refuse(i, 1, ms)
   end
   if s.tokens >= 0 then refuse(i, 2, wait(s.account.tokens, s.tokens, tokens)) end
-  if s.concurrent >= 0 and leases(KEYS[2 * i]) >= s.concurrent then refuse(i, 3, 1) end
+  if s.concurrent >= 0 and leases(KEYS[2 * i], s.concurrent) >= s.concurrent then refuse(i, 3, 1) end
 end
 
 local reply = { #refusals == 0 and 1 or 0 }
@@ -188,11 +247,7 @@ for i = 1, #KEYS / 2 do
   if account.tokens and excess > 0 then
     charge(account.tokens, quota, excess)
   elseif account.tokens then
-    local list = account.tokens.list
-    for j = 1, #list, 2 do
-      if list[j] == slot then list[j + 1] = math.max(0, list[j + 1] + excess) end
-    end
-    account.tokens = prune(list, tokenWindow)
+    refund(account.tokens, slot, -excess)
   end
   if account.requests or account.tokens then save(account) end
 end
@@ -215,6 +270,6 @@ local account = open(KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]))
 return {
   account.requests and account.requests.sum or 0, math.ceil(reset(account.requests)),
   account.tokens and account.tokens.sum or 0, math.ceil(reset(account.tokens)),
-  leases(KEYS[2]),
+  leases(KEYS[2], 0),
 }
 `;

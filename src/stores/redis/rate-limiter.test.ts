@@ -56,7 +56,7 @@ suite('the limiter in Redis', ['redis-server'], () => {
         });
         expect(real).toEqual(expected);
       }),
-      { numRuns: 40 },
+      { numRuns: 60 },
     );
   }, 60_000);
 
