@@ -23,6 +23,7 @@ import { createHealthRpc, providerProbe } from './services/health.ts';
 import { createModelLists } from './services/model-lists.ts';
 import { loadPrices, loadRates } from './services/model-prices.ts';
 import { createModelRpcs } from './services/models.ts';
+import { startProbes } from './services/probes.ts';
 import { healthName, routeProbe, watchRoutes } from './services/route-health.ts';
 import { createBalancerMetrics } from './telemetry/balancer-metrics.ts';
 import { createCallMetrics } from './telemetry/call-metrics.ts';
@@ -67,7 +68,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
   const { providers, close } = createProviders(
     Object.values(config.providers),
     providerTypes,
-    config.balancer.timeouts.connect,
+    config.balancer.timeouts,
     clock,
   );
   const routes = new Map<string, Route>();
@@ -117,7 +118,11 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
       readiness,
       version,
       clock,
-      components: [providerProbe(providers.values()), routeProbe(balancer, routes.values()), ...limits.components],
+      components: [
+        providerProbe(providers.values(), (provider) => balancer.pulseOf(provider).up),
+        routeProbe(balancer, routes.values()),
+        ...limits.components,
+      ],
     }),
     ...(overrides.extraRpcs ?? []),
   ];
@@ -139,6 +144,10 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
       counted.cooled(target, why, ms);
       watched.cooled(target, why, ms);
     },
+    probed(provider, up) {
+      counted.probed(provider, up);
+      watched.probed(provider, up);
+    },
   };
   const gates = createGates(config, clock, { ...events, ...createGateMetrics(metrics.registry) });
   const page = { contentType: metrics.contentType, text: metrics.text, gate: gates.metrics };
@@ -156,6 +165,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
     serverOptions(config),
   );
   readiness.set(true);
+  const probes = startProbes(providers.values(), balancer);
   void costs.warm(providers.values());
   events.providers(providers.values());
   events.started({
@@ -174,6 +184,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
       const startedAt = clock.now();
       events.draining(reason, listening.inFlight);
       modelLists.close();
+      probes.close();
       const cut = await listening.drain();
       await limits.close();
       await close();

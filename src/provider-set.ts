@@ -8,23 +8,34 @@ import { createSimulatorUpstream } from './simulator/in-process.ts';
 import { createHttpUpstream } from './upstream/http.ts';
 import { signingUpstream } from './upstream/signing.ts';
 
-/** Makes the provider instances of a configuration; their upstreams share connections by origin. */
+/** Milliseconds, unless an instance sets its own. */
+export interface ConnectionTimes {
+  readonly connect: number;
+  readonly connection_age: number;
+}
+
+/** Makes the provider instances of a configuration; their upstreams share connections by origin and times. */
 export function createProviders(
   instances: Iterable<ProviderInstance>,
   types: readonly ProviderType[],
-  connectTimeoutMs: number,
+  connections: ConnectionTimes,
   clock: Clock,
 ): { providers: Map<string, Provider>; close(): Promise<void> } {
   const list = [...instances];
   // A simulator answers under every name that the configuration lists for one.
   const simulated = list.flatMap(({ base_url, models }) => (base_url === undefined ? models : []));
   const upstreams = new Map<string, Upstream>();
-  const upstreamOf = (origin: string): Upstream => {
-    const existing = upstreams.get(origin);
+  const upstreamOf = (origin: string, own: ProviderInstance['timeouts']): Upstream => {
+    const connectTimeoutMs = own?.connect ?? connections.connect;
+    const connectionAgeMs = own?.connection_age ?? connections.connection_age;
+    const key = origin === '' ? '' : `${origin} ${connectTimeoutMs} ${connectionAgeMs}`;
+    const existing = upstreams.get(key);
     if (existing !== undefined) return existing;
     const upstream =
-      origin === '' ? createSimulatorUpstream({ models: simulated }) : createHttpUpstream({ origin, connectTimeoutMs });
-    upstreams.set(origin, upstream);
+      origin === ''
+        ? createSimulatorUpstream({ models: simulated })
+        : createHttpUpstream({ origin, connectTimeoutMs, connectionAgeMs });
+    upstreams.set(key, upstream);
     return upstream;
   };
 
@@ -40,6 +51,7 @@ export function createProviders(
       options,
       disabled,
       prefill,
+      probe,
       forward_headers,
     } = instance;
     const type = types.find((each) => each.type === typeName);
@@ -47,7 +59,7 @@ export function createProviders(
     const url = base_url === undefined ? undefined : new URL(base_url);
     const basePath = url === undefined ? '' : url.pathname.replace(/\/+$/, '');
     const settings = { name, basePath, headers, options };
-    const upstream = upstreamOf(url?.origin ?? '');
+    const upstream = upstreamOf(url?.origin ?? '', instance.timeouts);
     const sign = type.signer?.(settings);
     providers.set(name, {
       name,
@@ -59,6 +71,7 @@ export function createProviders(
       models,
       ...(isListed(instance, type) && { listing: new ModelListing() }),
       ...regionOf(options),
+      ...(probe && { probe: { intervalMs: probe.interval, timeoutMs: probe.timeout, path: probe.path } }),
       ...(prefill !== undefined && { prefill }),
       ...(forward_headers && { forwards: forward_headers }),
     });

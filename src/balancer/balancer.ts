@@ -6,6 +6,7 @@ import { HedgePace } from './hedge-pace.ts';
 import { isReady, type Lane } from './lane.ts';
 import { policiesOf } from './orders/index.ts';
 import type { Candidate } from './policy.ts';
+import { Pulse } from './pulse.ts';
 import { type BalancerSettings, overlay, type RouteSettings } from './settings.ts';
 import { TargetVitals } from './vitals.ts';
 
@@ -36,6 +37,7 @@ export class Balancer {
   /** Vitals of the routes' targets, by provider and model: routes that share a target share what is known of it. */
   readonly #vitals = new Map<string, TargetVitals>();
   readonly #admissions = new Map<string, Admission>();
+  readonly #pulses = new Map<string, Pulse>();
 
   constructor({ clock, settings, chance, events }: BalancerParts) {
     this.clock = clock;
@@ -77,6 +79,16 @@ export class Balancer {
   /** A lane of some of a lane's candidates, in other tiers: what a caller's own preference leaves. */
   narrowed(lane: Lane, tiers: readonly (readonly Candidate[])[]): Lane {
     return { ...lane, tiers };
+  }
+
+  /** Whether a provider answers its probes; for whoever probes it, and whoever shows it. */
+  pulseOf({ name }: Provider): Pulse {
+    let pulse = this.#pulses.get(name);
+    if (pulse === undefined) {
+      pulse = new Pulse(this.clock, (up) => this.events.probed(name, up));
+      this.#pulses.set(name, pulse);
+    }
+    return pulse;
   }
 
   /** Whether a route has a target that may be asked now. */
@@ -169,7 +181,13 @@ export class Balancer {
   #newVitals(target: Target): TargetVitals {
     const { breaker, budget, providers } = this.#settings;
     const own = overlay(breaker, providers.get(target.provider.name)?.breaker);
-    return new TargetVitals(target, this.clock, { breaker: own, budget }, () => this.events);
+    return new TargetVitals(
+      target,
+      this.clock,
+      { breaker: own, budget },
+      () => this.events,
+      this.pulseOf(target.provider),
+    );
   }
 
   /** The least recently used of those that nobody uses now. */

@@ -31,13 +31,14 @@ function isPanicking({ tiers }: Lane): boolean {
   let healthy = 0;
   for (const tier of tiers) {
     all += tier.length;
-    for (const { vitals } of tier) if (vitals.breaker.state === 'closed') healthy++;
+    for (const { vitals } of tier) if (vitals.breaker.state === 'closed' && vitals.pulse.up) healthy++;
   }
   return all >= panicFrom && healthy * 2 < all;
 }
 
 /** Whether a target may be asked now: it is healthy, or its probe is due, and one of its keys may be used. */
-export const isReady = (candidate: Candidate): boolean => candidate.vitals.breaker.allows && !cooled(candidate);
+export const isReady = (candidate: Candidate): boolean =>
+  candidate.vitals.breaker.allows && candidate.vitals.pulse.up && !cooled(candidate);
 
 /**
  * The target to ask: of the first tier that has any, the one that the policies choose among those that are ready, have
@@ -104,7 +105,7 @@ export function soonest({ tiers }: Lane): { readonly ms: number; readonly limite
   for (const tier of tiers) {
     for (const { vitals } of tier) {
       limited ||= vitals.coolingMs > 0;
-      ms = Math.min(ms, Math.max(vitals.coolingMs, vitals.breaker.openMs));
+      ms = Math.min(ms, Math.max(vitals.coolingMs, vitals.breaker.openMs, vitals.pulse.downMs));
     }
   }
   return { ms, limited };

@@ -4,6 +4,7 @@ import type { Fault, FaultReason } from '../kernel/fault.ts';
 import type { Target } from '../kernel/provider.ts';
 import { Breaker, type BreakerOptions } from './breaker.ts';
 import { PeakLatency } from './latency.ts';
+import { Pulse } from './pulse.ts';
 import { RetryBudget, type RetryBudgetOptions } from './retry-budget.ts';
 
 /** How long a key rests that the provider refused, in milliseconds. */
@@ -26,6 +27,8 @@ export class TargetVitals {
   readonly whole = new PeakLatency();
   /** Attempts under way. */
   inFlight = 0;
+  /** Of its provider. */
+  readonly pulse: Pulse;
   readonly #target: Target;
   readonly #clock: Clock;
   readonly #events: () => BalancerEvents;
@@ -33,7 +36,14 @@ export class TargetVitals {
   readonly #coolUntil: Float64Array;
   #nextKey = 0;
 
-  constructor(target: Target, clock: Clock, options: VitalsOptions, events: () => BalancerEvents) {
+  constructor(
+    target: Target,
+    clock: Clock,
+    options: VitalsOptions,
+    events: () => BalancerEvents,
+    pulse: Pulse = new Pulse(clock),
+  ) {
+    this.pulse = pulse;
     this.#target = target;
     this.#clock = clock;
     this.#events = events;
@@ -85,6 +95,7 @@ export class TargetVitals {
     this.inFlight--;
     if (fault === undefined) {
       this.breaker.success(probe);
+      this.pulse.succeeded();
       return;
     }
     switch (fault.detail.blame) {

@@ -11,6 +11,14 @@ const timeout = {
   total: duration.describe("The whole call; a caller's earlier deadline comes first."),
 };
 
+/** What only connections have, which routes do not own. */
+const connection = {
+  connect: duration.describe('To a connection with the provider.'),
+  connection_age: duration.describe(
+    'After so long a connection takes no new request, so that new addresses of the provider come into use.',
+  ),
+};
+
 const retry = {
   max: z.int().min(0).describe('Retries a target.'),
   backoff: duration.describe('Shortest wait before a retry, with full jitter.'),
@@ -60,9 +68,21 @@ export const routeOverrides = {
 
 /** What a provider instance may set for itself; a route's own timeouts come first. */
 export const providerOverrides = {
-  timeouts: overrides(timeout, 'As under `balancer`, for this provider.'),
+  timeouts: overrides({ ...connection, ...timeout }, 'As under `balancer`, for this provider.'),
   breaker: overrides(breaker, 'As under `balancer`, for this provider.'),
   admission: overrides(admission, 'As under `balancer`, for this provider.'),
+  probe: z
+    .strictObject({
+      interval: duration.prefault('30s').describe('How often.'),
+      timeout: duration.prefault('5s').describe('How long an answer may take.'),
+      path: z
+        .string()
+        .startsWith('/')
+        .optional()
+        .describe('What is asked for; the list of models where it is not set.'),
+    })
+    .optional()
+    .describe('Requests that cost no tokens; while they fail, its targets are passed over.'),
   prefill: z
     .boolean()
     .optional()
@@ -73,7 +93,8 @@ export const providerOverrides = {
 export const balancer = z.strictObject({
   timeouts: z
     .strictObject({
-      connect: duration.prefault('3s').describe('To a connection with the provider.'),
+      connect: connection.connect.prefault('3s'),
+      connection_age: connection.connection_age.prefault('5m'),
       first_token: timeout.first_token.prefault('30s'),
       whole: timeout.whole,
       idle: timeout.idle.prefault('30s'),

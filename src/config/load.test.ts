@@ -11,7 +11,13 @@ describe('a configuration file', () => {
     const { config, warnings } = loadText(SIM);
     expect(config.server).toMatchObject({ host: '127.0.0.1', port: 8080, max_request_bytes: 10_485_760 });
     expect(config.server.drain_timeout).toBe(25_000);
-    expect(config.balancer.timeouts).toEqual({ connect: 3000, first_token: 30_000, idle: 30_000, total: 600_000 });
+    expect(config.balancer.timeouts).toEqual({
+      connect: 3000,
+      connection_age: 300000,
+      first_token: 30_000,
+      idle: 30_000,
+      total: 600_000,
+    });
     expect(config.rate_limit.on_outage).toEqual({ global: 'local', user: 'local', ip: 'open' });
     expect(config.security.anonymous).toBe('auto');
     expect(warnings).toEqual([]);

@@ -95,6 +95,7 @@ function instance(type: ConfigurableType, value: Record<string, unknown>): Omit<
     ...(common.timeouts && { timeouts: common.timeouts }),
     ...(common.breaker && { breaker: common.breaker }),
     ...(common.admission && { admission: common.admission }),
+    ...(common.probe && { probe: common.probe }),
     ...(common.prefill !== undefined && { prefill: common.prefill }),
     options: Object.fromEntries(Object.entries(value).filter(([key]) => !own.has(key))),
   };

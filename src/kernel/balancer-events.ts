@@ -7,6 +7,8 @@ export interface BalancerEvents {
   ejected(target: Target, forMs: number): void;
   /** A key of a target rests: it is over its limit, or was refused. */
   cooled(target: Target, why: 'limit' | 'credential', forMs: number): void;
+  /** A provider that is probed went down, or is up again. */
+  probed(provider: string, up: boolean): void;
   /** An attempt was given up, for that reason; its provider's socket closed after so long. */
   aborted(target: Target, reason: FaultReason, ms: number): void;
   /** A call waited for a free place of its route or provider; `refused` if it got none. */
@@ -21,6 +23,7 @@ export interface BalancerEvents {
 export const noBalancerEvents: BalancerEvents = {
   ejected() {},
   cooled() {},
+  probed() {},
   aborted() {},
   queued() {},
   hedged() {},

@@ -38,6 +38,15 @@ export interface ForwardedHeaders {
   readonly response: readonly string[];
 }
 
+/** Requests that cost no tokens, and show whether a provider is there. */
+export interface ProviderProbe {
+  readonly intervalMs: number;
+  /** How long an answer may take. */
+  readonly timeoutMs: number;
+  /** What is asked for, with a GET; the list of models where undefined. */
+  readonly path: string | undefined;
+}
+
 /** One provider instance of the configuration, ready to be asked. */
 export interface Provider {
   readonly name: string;
@@ -54,6 +63,8 @@ export interface Provider {
   readonly listing?: ModelListing;
   /** Where it runs, as the configuration says; undefined where it does not. */
   readonly region?: string;
+  /** How it is probed; undefined where it is not. */
+  readonly probe?: ProviderProbe;
   /** Whether its models go on with an answer that the conversation ends in. */
   readonly prefill?: boolean;
   /** Undefined where none pass but those that always do. */

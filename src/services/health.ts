@@ -24,16 +24,24 @@ export interface HealthServiceOptions {
   readonly components: readonly ComponentProbe[];
 }
 
-/** Providers as components: serving, or disabled and why. */
-export function providerProbe(providers: Iterable<Provider>): ComponentProbe {
-  const components = [...providers].map(({ name, type, disabled }) =>
-    create(HealthComponentSchema, {
-      name: `provider/${name}`,
+/** Providers as components: serving, silent when they were probed, or disabled and why. */
+export function providerProbe(
+  providers: Iterable<Provider>,
+  isUp: (provider: Provider) => boolean = () => true,
+): ComponentProbe {
+  const components = [...providers].map((provider) => {
+    const { disabled, type } = provider;
+    const name = `provider/${provider.name}`;
+    const usual = create(HealthComponentSchema, {
+      name,
       status: disabled === undefined ? HealthStatus.SERVING : HealthStatus.DISABLED,
       message: disabled ?? (type.simulated ? 'simulated: its answers come from no model' : ''),
-    }),
-  );
-  return () => components;
+    });
+    const message = 'it does not answer its probes';
+    const down = create(HealthComponentSchema, { name, status: HealthStatus.NOT_SERVING, message });
+    return { provider, usual, down };
+  });
+  return () => components.map(({ provider, usual, down }) => (isUp(provider) ? usual : down));
 }
 
 const isAmiss = ({ status }: HealthComponent) =>

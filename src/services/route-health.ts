@@ -38,7 +38,7 @@ export function watchRoutes(
   routes: Iterable<Route>,
   readiness: Readiness,
   clock: Clock,
-): Pick<BalancerEvents, 'ejected' | 'cooled'> {
+): Pick<BalancerEvents, 'ejected' | 'cooled' | 'probed'> {
   const list = [...routes];
   let scheduled = false;
   const look = () => {
@@ -57,5 +57,5 @@ export function watchRoutes(
       look();
     });
   };
-  return { ejected: look, cooled: look };
+  return { ejected: look, cooled: look, probed: look };
 }

@@ -75,6 +75,12 @@ export function createBalancerMetrics(
     buckets: waitBuckets,
     registers,
   });
+  const probes = new Gauge({
+    name: 'llmbridge_provider_up',
+    help: 'Of a provider that is probed, once it was down: 1 it answers, 0 it does not and is passed over.',
+    labelNames: ['provider'],
+    registers,
+  });
   const aborts = new Histogram({
     name: 'llmbridge_cancel_to_abort_seconds',
     help: "From the moment an attempt was given up, for that reason, to its provider's socket closed.",
@@ -96,6 +102,7 @@ export function createBalancerMetrics(
   return {
     ejected: (target) => ejections.inc(of(target)),
     cooled: (target, why) => cooldowns.inc({ ...of(target), why }),
+    probed: (provider, up) => probes.set({ provider: labels.provider(provider) }, up ? 1 : 0),
     aborted: (_target, reason, ms) => aborts.observe({ reason }, ms / 1000),
     queued: (scope, waitMs, refused) => waits.observe({ scope, refused: String(refused) }, waitMs / 1000),
     hedged: (route, won) => hedges.inc({ route: labels.requested(route), result: won ? 'won' : 'lost' }),

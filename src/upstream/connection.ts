@@ -33,6 +33,8 @@ export class Connection {
   readonly #options: ConnectionOptions;
   readonly #client: Client;
   #socket: net.Socket | undefined;
+  /** Monotonic milliseconds at which it was made. */
+  readonly since = performance.now();
   /** Waits for a request; set and cleared by whoever keeps the list of idle ones. */
   idle = false;
   /** Closed, or never to be used again. */

@@ -16,6 +16,11 @@ export interface HttpUpstreamOptions {
    * on a connection that the server is just closing.
    */
   readonly keepAliveMs?: number;
+  /**
+   * After so many milliseconds a connection takes no new request: the next one is made anew, to whatever address the
+   * origin's name has by then. No limit by default.
+   */
+  readonly connectionAgeMs?: number;
   readonly tls?: TlsClientOptions;
 }
 
@@ -29,6 +34,7 @@ const DEAD_BEFORE_SWEEP = 32;
 class HttpUpstream implements Upstream {
   readonly #options: ConnectionOptions;
   readonly #maxConnections: number;
+  readonly #ageMs: number;
   #free: Connection[] = [];
   #dead = 0;
   #busy = 0;
@@ -49,6 +55,7 @@ class HttpUpstream implements Upstream {
       keepAliveMs: options.keepAliveMs ?? 4_000,
       tls: options.tls ?? {},
     };
+    this.#ageMs = options.connectionAgeMs ?? Number.POSITIVE_INFINITY;
     this.#maxConnections = options.maxConnections ?? Number.POSITIVE_INFINITY;
   }
 
@@ -79,15 +86,16 @@ class HttpUpstream implements Upstream {
   #take(): Connection {
     for (let connection = this.#free.pop(); connection !== undefined; connection = this.#free.pop()) {
       connection.idle = false;
-      if (!connection.lost) return connection;
-      this.#dead--;
+      if (connection.lost) this.#dead--;
+      else if (this.#isFresh(connection)) return connection;
+      else connection.destroy();
     }
     return new Connection(this.#options, this.#onLost);
   }
 
   readonly #release = (connection: Connection, reusable: boolean): void => {
     this.#busy--;
-    if (this.#closed || !reusable) connection.destroy();
+    if (this.#closed || !reusable || !this.#isFresh(connection)) connection.destroy();
     else {
       connection.idle = true;
       this.#free.push(connection);
@@ -96,6 +104,10 @@ class HttpUpstream implements Upstream {
     if (next !== undefined) this.#start(next);
     else if (this.#busy === 0) this.#onIdle?.();
   };
+
+  #isFresh({ since }: Connection): boolean {
+    return performance.now() - since < this.#ageMs;
+  }
 
   /** Those cancelled in line are passed over. */
   #nextWaiting(): HttpExchange | undefined {
