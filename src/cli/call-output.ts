@@ -5,14 +5,16 @@ import type {
 import type { GatewayReport } from '../../gen/ts-proto/llmbridge/v1/report.ts';
 import type { Usage } from '../../gen/ts-proto/llmbridge/v1/usage.ts';
 import { openStatusLine } from './status-line.ts';
+import { type Plain, plain, plainWriter } from './terminal-text.ts';
 
 const STYLES = { dim: '2', red: '31', cyan: '36' } as const;
+type Style = keyof typeof STYLES;
 
 /** How often the rate of tokens is shown anew. */
 const REDRAW_MS = 100;
 
 /** Wraps text in a colour, where the stream is a terminal that wants any (NO_COLOR). */
-export type Paint = (style: keyof typeof STYLES, text: string) => string;
+export type Paint = (style: Style, text: string) => string;
 
 export const painter = (stream: NodeJS.WriteStream): Paint =>
   stream.isTTY && stream.hasColors() ? (style, text) => `\x1b[${STYLES[style]}m${text}\x1b[0m` : (_, text) => text;
@@ -46,15 +48,15 @@ export function outcomeLine({ model, usage, report, elapsedMs, firstTokenMs }: O
 
 const rate = (tokens: number, ms: number) => (tokens / (ms / 1000)).toFixed(tokens / ms > 0.1 ? 0 : 1);
 
-/** A whole answer as text: reasoning dimmed, tool calls on lines of their own. */
-export function wholeText(response: ChatCompletionResponse, paint: Paint): string {
+/** A whole answer as text: reasoning dimmed, tool calls on lines of their own. `clean` is run over the model's text. */
+export function wholeText(response: ChatCompletionResponse, paint: Paint, clean: Plain): string {
   const { choices } = response;
   const texts = choices.map(({ index, message }) => {
     const lines: string[] = choices.length > 1 ? [paint('cyan', `[${index}]`)] : [];
-    if (message?.reasoningContent) lines.push(paint('dim', message.reasoningContent));
-    if (message?.content) lines.push(message.content);
-    if (message?.refusal) lines.push(paint('red', message.refusal));
-    for (const call of message?.toolCalls ?? []) lines.push(paint('cyan', `${call.name}(${call.arguments})`));
+    if (message?.reasoningContent) lines.push(paint('dim', clean(message.reasoningContent)));
+    if (message?.content) lines.push(clean(message.content));
+    if (message?.refusal) lines.push(paint('red', clean(message.refusal)));
+    for (const call of message?.toolCalls ?? []) lines.push(paint('cyan', clean(`${call.name}(${call.arguments})`)));
     return lines.join('\n');
   });
   return texts.join('\n');
@@ -81,16 +83,22 @@ export function createStreamPrinter(out: NodeJS.WriteStream, paint: Paint, now: 
   let pieces = 0;
   let section = '';
   let written = '';
+  let clean = plainWriter(out);
 
   /** Text of one kind and choice runs on; another begins on a new line. */
-  function write(kind: string, text: string, shown = text): void {
+  function write(kind: string, text: string, style?: Style): void {
     if (text === '') return;
     firstTokenAt ??= now();
     pieces++;
-    if (section !== '' && section !== kind) out.write('\n');
+    if (section !== '' && section !== kind) {
+      out.write('\n');
+      clean = plainWriter(out);
+    }
     section = kind;
-    written = text;
-    out.write(shown);
+    const shown = clean(text);
+    if (shown === '') return;
+    written = shown;
+    out.write(style === undefined ? shown : paint(style, shown));
   }
 
   function showRate(): void {
@@ -104,17 +112,17 @@ export function createStreamPrinter(out: NodeJS.WriteStream, paint: Paint, now: 
 
   return {
     chunk(chunk) {
-      model = chunk.model || model;
+      model = plain(out, chunk.model) || model;
       usage = chunk.usage ?? usage;
       report = chunk.report ?? report;
       for (const { index, delta } of chunk.choices) {
         if (delta === undefined) continue;
-        write(`reasoning ${index}`, delta.reasoningContent, paint('dim', delta.reasoningContent));
+        write(`reasoning ${index}`, delta.reasoningContent, 'dim');
         write(`text ${index}`, delta.content);
-        write(`refusal ${index}`, delta.refusal, paint('red', delta.refusal));
+        write(`refusal ${index}`, delta.refusal, 'red');
         for (const call of delta.toolCalls) {
           const opening = call.name === '' ? '' : `${call.name} `;
-          write(`tool ${index} ${call.index}`, opening + call.arguments, paint('cyan', opening + call.arguments));
+          write(`tool ${index} ${call.index}`, opening + call.arguments, 'cyan');
         }
       }
       showRate();

@@ -19,6 +19,7 @@ import {
   exitCodeOf,
   metadataOf,
 } from './channel.ts';
+import { plain, plainJson } from './terminal-text.ts';
 import { Exit, UsageError, type Verb } from './verb.ts';
 
 const usage = `llm-bridge call [options] [PROMPT]
@@ -82,16 +83,21 @@ function firstModel({ address, credentials, options }: Channel, session: Session
   });
 }
 
+const printJson = (value: unknown) => process.stdout.write(`${plainJson(process.stdout, JSON.stringify(value))}\n`);
+
+const printOutcome = (line: string) =>
+  process.stderr.write(`${painter(process.stderr)('dim', plain(process.stderr, line))}\n`);
+
 function whole({ client, metadata, deadline, json }: Session, request: ChatCompletionRequest): Promise<void> {
   const startedAt = performance.now();
   return new Promise((resolve, reject) => {
     const call = client.chatCompletion(request, metadata, deadline, (error, response) => {
       done();
       if (error !== null) return reject(error);
-      if (json) process.stdout.write(`${JSON.stringify(ChatCompletionResponse.toJSON(response))}\n`);
-      else process.stdout.write(`${wholeText(response, painter(process.stdout))}\n`);
-      const line = outcomeLine({ ...response, elapsedMs: performance.now() - startedAt });
-      process.stderr.write(`${painter(process.stderr)('dim', line)}\n`);
+      const { stdout } = process;
+      if (json) printJson(ChatCompletionResponse.toJSON(response));
+      else stdout.write(`${wholeText(response, painter(stdout), (text) => plain(stdout, text))}\n`);
+      printOutcome(outcomeLine({ ...response, elapsedMs: performance.now() - startedAt }));
       resolve();
     });
     const done = interruptible(call);
@@ -105,7 +111,7 @@ function streamed({ client, metadata, deadline, json }: Session, request: ChatCo
   const call = client.streamChatCompletion(request, metadata, deadline);
   const done = interruptible(call);
   call.on('data', (chunk: StreamChatCompletionResponse) => {
-    if (json) process.stdout.write(`${JSON.stringify(StreamChatCompletionResponse.toJSON(chunk))}\n`);
+    if (json) printJson(StreamChatCompletionResponse.toJSON(chunk));
     else printer.chunk(chunk);
   });
   return new Promise((resolve, reject) => {
@@ -116,8 +122,7 @@ function streamed({ client, metadata, deadline, json }: Session, request: ChatCo
       if (!read || !whole) return;
       done();
       printer.close();
-      const line = outcomeLine({ ...printer.outcome(), elapsedMs: now() - startedAt });
-      if (!json) process.stderr.write(`${painter(process.stderr)('dim', line)}\n`);
+      if (!json) printOutcome(outcomeLine({ ...printer.outcome(), elapsedMs: now() - startedAt }));
       resolve();
     };
     call.on('end', () => {
@@ -171,7 +176,8 @@ export const call: Verb = {
         process.stderr.write('cancelled\n');
         return Exit.INTERRUPTED;
       }
-      process.stderr.write(`${painter(process.stderr)('red', 'error:')} ${describeError(error)}\n`);
+      const text = plain(process.stderr, describeError(error));
+      process.stderr.write(`${painter(process.stderr)('red', 'error:')} ${text}\n`);
       return exitCodeOf(error);
     } finally {
       client.close();
