@@ -95,7 +95,7 @@ describe('call', () => {
 });
 
 describe('health', () => {
-  it('is 0 for a gateway that serves and 1 for all else', async () => {
+  it('is 0 for a gateway that serves, 1 for one that does not, and 69 where none is', async () => {
     const health = (...args: string[]) => runCli(['health', '--address', gateway.address, ...args]);
     expect(await health()).toEqual({ code: 0, stdout: `${gateway.address}: SERVING\n`, stderr: '' });
     expect(await health('--service', 'not-serving')).toMatchObject({
@@ -103,6 +103,6 @@ describe('health', () => {
       stdout: expect.stringMatching(/NOT_SERVING/),
     });
     const none = await runCli(['health', '--address', '127.0.0.1:1', '--timeout', '2']);
-    expect(none).toMatchObject({ code: 1, stderr: expect.stringMatching(/127\.0\.0\.1:1: UNAVAILABLE/) });
+    expect(none).toMatchObject({ code: 69, stderr: expect.stringMatching(/127\.0\.0\.1:1: UNAVAILABLE/) });
   });
 });

@@ -14,13 +14,16 @@ import {
   channelToSelf,
   channelUsage,
   describeError,
+  exitCodeOf,
   metadataOf,
 } from './channel.ts';
+import { plain } from './terminal-text.ts';
 import { Exit, type Verb } from './verb.ts';
 
 const usage = `llm-bridge health [options]
 
-Asks grpc.health.v1 whether a gateway serves; exit code 0 if it does, 1 if not.
+Asks grpc.health.v1 whether a gateway serves; exit code 0 if it does, 1 if not, and 69 where
+there is none.
 Without --address it asks the one that serve would start with the same configuration on this machine.
 
 ${channelUsage}
@@ -49,9 +52,12 @@ export const health: Verb = {
     return new Promise((resolve) => {
       client.check({ service: values.service ?? '' }, metadata, { deadline }, (error, response) => {
         client.close();
-        if (error !== null) process.stderr.write(`${address}: ${describeError(error)}\n`);
-        else process.stdout.write(`${address}: ${statusName(response.status)}\n`);
-        resolve(error === null && response.status === ServingStatus.SERVING ? Exit.OK : Exit.FAILED);
+        if (error !== null) {
+          process.stderr.write(`${address}: ${plain(process.stderr, describeError(error))}\n`);
+          return resolve(exitCodeOf(error));
+        }
+        process.stdout.write(`${address}: ${statusName(response.status)}\n`);
+        resolve(response.status === ServingStatus.SERVING ? Exit.OK : Exit.FAILED);
       });
     });
   },
