@@ -17,7 +17,7 @@ const names = {
 } as const;
 
 /** A duration as OpenAI writes it, which is Go's way: `20ms`, `1s`, `6m0s`, `1h0m0s`. */
-export function goDuration(ms: number): string {
+function goDuration(ms: number): string {
   const whole = Math.ceil(ms);
   if (whole < 1_000) return `${whole}ms`;
   const seconds = Math.ceil(whole / 1_000);

@@ -1,5 +1,6 @@
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type RedisServer, startRedis } from '../../src/stores/testing/redis-server.ts';
+import { spawnGateway } from '../support/gateway.ts';
 import {
   type Asked,
   type LimitsBench,
@@ -121,6 +122,30 @@ suite('limits in Redis', ['redis-server'], () => {
     expect(bench.gateway.log.map(({ event }) => event)).toEqual(
       expect.arrayContaining(['limit_store_out', 'limit_store_back']),
     );
+  });
+
+  test('places of an instance that is killed are free again within their lease, and not before', async () => {
+    await open('lease: 2s, user: { concurrent: 3 }', 1);
+    const { simulator, gateway } = bench;
+    const doomed = await spawnGateway(
+      `providers: { up: { type: openai-compatible, base_url: "http://127.0.0.1:${simulator.port}/v1" } }
+rate_limit: { store_timeout: 5s, lease: 2s, user: { concurrent: 3 } }\nredis: { url: "${redis.url}" }\n${usersYaml('alice')}`,
+    );
+    const slow = { user: 'alice', model: 'up/sim:ttft=60s' };
+    const lost = [1, 2, 3].map(() => overJson(doomed, slow).catch(() => 'gone'));
+    await expect.poll(() => simulator.requests().open).toBe(3);
+    expect((await overJson(gateway, { user: 'alice' })).ok).toBe(false);
+    // Longer than a lease: they are renewed.
+    await new Promise((resolve) => setTimeout(resolve, 2_500));
+    expect((await overJson(gateway, { user: 'alice' })).ok).toBe(false);
+    doomed.child.kill('SIGKILL');
+    const killedAt = performance.now();
+    expect(await Promise.all(lost)).toEqual(['gone', 'gone', 'gone']);
+    await expect.poll(async () => (await overJson(gateway, { user: 'alice' })).ok, { timeout: 5_000 }).toBe(true);
+    const freeAfter = performance.now() - killedAt;
+    // Last renewed up to a third of a lease before.
+    expect(freeAfter).toBeGreaterThan(1_200);
+    expect(freeAfter).toBeLessThan(3_500);
   });
 
   test('a store that says nothing holds nobody up', async () => {

@@ -30,7 +30,7 @@ export interface Asked {
   readonly user?: string;
 }
 
-export type Ask = (gateway: TestGateway, asked?: Asked) => Promise<Told>;
+export type Ask = (gateway: Pick<TestGateway, 'url' | 'port'>, asked?: Asked) => Promise<Told>;
 
 const keyOf = (user: string) => `llmb-limits-${user}`;
 

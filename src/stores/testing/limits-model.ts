@@ -19,7 +19,7 @@ const slotOf = (at: number, { windowMs }: Quota) => Math.floor((at * 60) / windo
  * The rules in their plainest form: every event is kept, and each decision adds up those that still count. A thing of
  * slot `s` counts until slot `s + 61` begins. Without bursts.
  */
-export class LimitsModel {
+class LimitsModel {
   #now = 0;
   readonly #requests = new Map<string, Entry[]>();
   readonly #tokens = new Map<string, Entry[]>();
@@ -150,7 +150,7 @@ const limitsOf = {
 };
 
 /** The subjects of a call; a user below 0 is nobody in particular. */
-export const subjectsOf = (user: number, ip: number): Subject[] => [
+const subjectsOf = (user: number, ip: number): Subject[] => [
   { tier: 'global', name: '', limits: limitsOf.global },
   ...(user < 0 ? [] : [{ tier: 'user' as const, name: `u${user}`, limits: limitsOf.user }]),
   { tier: 'ip', name: `192.0.2.${ip}`, limits: limitsOf.ip },
