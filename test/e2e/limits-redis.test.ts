@@ -1,3 +1,4 @@
+import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { type RedisServer, startRedis } from '../../src/stores/testing/redis-server.ts';
 import { spawnGateway } from '../support/gateway.ts';
@@ -166,6 +167,39 @@ rate_limit: { store_timeout: 5s, lease: 2s, user: { concurrent: 3 } }\nredis: { 
     // Three wait, the breaker spares the others; the bound is far above the 50 ms for the sake of busy machines.
     expect(waits.filter((ms) => ms > 45).length).toBeLessThanOrEqual(4);
     expect(Math.max(...waits)).toBeLessThan(1_000);
+  });
+
+  test('a gateway starts without it, and a full one is as good as none', async () => {
+    const small = await startRedis('--maxmemory-policy', 'noeviction');
+    small.signal('SIGSTOP');
+    bench = await openLimitsBench(
+      `rate_limit: { user: { requests: 5/h }, on_outage: { user: local } }\nredis: { url: "${small.url}" }\n${usersYaml('alice', 'bob', 'carol')}`,
+    );
+    expect(admitted(await askAll(20, () => ({ user: 'alice' })))).toBe(5);
+    small.signal('SIGCONT');
+    await expect
+      .poll(
+        async () => {
+          await askAll(1, () => ({ user: 'alice' }));
+          return health();
+        },
+        { timeout: 5_000 },
+      )
+      .toMatch(/SERVING|serving|ok/);
+    const server = new Redis(small.url);
+    await server.config('SET', 'maxmemory', '1');
+    await askAll(20, () => ({ user: 'bob' }));
+    await expect.poll(health).toMatch(/DEGRADED|degraded/);
+    expect(admitted(await askAll(20, () => ({ user: 'carol' })))).toBe(5);
+    await server.config('SET', 'maxmemory', '0');
+    const back = async () => {
+      await askAll(1, () => ({ user: 'carol' }));
+      return health();
+    };
+    await expect.poll(back, { timeout: 5_000 }).toMatch(/SERVING|serving|ok/);
+    await expect.poll(async () => (await overJson(bench.gateway, { user: 'carol' })).ok).toBe(false);
+    server.disconnect();
+    await small.stop();
   });
 
   test('a server that may forget counts is told of', async () => {
