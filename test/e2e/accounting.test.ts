@@ -218,14 +218,21 @@ interface CallLine extends Omit<AttemptLine, 'status'> {
 const total = (lines: readonly AttemptLine[], field: 'prompt_tokens' | 'completion_tokens'): number =>
   lines.reduce((sum, line) => sum + (line[field] ?? 0), 0);
 
-const callers: readonly (readonly [name: string, leaver: (port: number) => Leaver, stream: boolean])[] = [
+const callers: readonly (readonly [
+  name: string,
+  leaver: (port: number) => Leaver,
+  stream: boolean,
+  lanes?: boolean,
+])[] = [
   ['JSON, streamed', jsonLeaver, true],
   ['JSON, whole', jsonLeaver, false],
   ['gRPC, streamed', grpcLeaver, true],
   ['gRPC, whole', grpcLeaver, false],
+  ['gRPC without lanes, streamed', grpcLeaver, true, false],
+  ['gRPC without lanes, whole', grpcLeaver, false, false],
 ];
 
-describe.each(callers)('%s', (_, leaverOf, stream) => {
+describe.each(callers)('%s', (_, leaverOf, stream, lanes = true) => {
   let simulator: SimulatorServer;
   let gateway: TestGateway;
   let leaver: Leaver;
@@ -235,7 +242,7 @@ describe.each(callers)('%s', (_, leaverOf, stream) => {
 
   beforeAll(async () => {
     simulator = await createSimulatorServer();
-    gateway = await startGateway(yaml(simulator.port));
+    gateway = await startGateway(`server: { lanes: ${lanes} }\n${yaml(simulator.port)}`);
     leaver = leaverOf(gateway.port);
   });
   afterAll(async () => {

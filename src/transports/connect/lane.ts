@@ -79,7 +79,10 @@ export function createConnectLane(init: ConnectLaneInit): ConnectLane {
       calls.end(call, exchange.fault);
     };
     const emitter = finished(response);
-    emitter.once('finish', end);
+    // Node's HTTP/2 says `finish` of a response that its caller reset, too.
+    emitter.once('finish', () => {
+      if (response.writableEnded) end();
+    });
     emitter.once('close', () => {
       call.cancellation.cancel(new Fault('CANCELLED', 'the caller went away'));
       end();
