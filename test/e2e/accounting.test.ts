@@ -218,21 +218,23 @@ interface CallLine extends Omit<AttemptLine, 'status'> {
 const total = (lines: readonly AttemptLine[], field: 'prompt_tokens' | 'completion_tokens'): number =>
   lines.reduce((sum, line) => sum + (line[field] ?? 0), 0);
 
-const callers: readonly (readonly [
-  name: string,
-  leaver: (port: number) => Leaver,
-  stream: boolean,
-  lanes?: boolean,
-])[] = [
-  ['JSON, streamed', jsonLeaver, true],
-  ['JSON, whole', jsonLeaver, false],
-  ['gRPC, streamed', grpcLeaver, true],
-  ['gRPC, whole', grpcLeaver, false],
-  ['gRPC without lanes, streamed', grpcLeaver, true, false],
-  ['gRPC without lanes, whole', grpcLeaver, false, false],
+interface CallerRow {
+  readonly name: string;
+  readonly leaverOf: (port: number) => Leaver;
+  readonly stream: boolean;
+  readonly lanes: boolean;
+}
+
+const callers: readonly CallerRow[] = [
+  { name: 'JSON, streamed', leaverOf: jsonLeaver, stream: true, lanes: true },
+  { name: 'JSON, whole', leaverOf: jsonLeaver, stream: false, lanes: true },
+  { name: 'gRPC, streamed', leaverOf: grpcLeaver, stream: true, lanes: true },
+  { name: 'gRPC, whole', leaverOf: grpcLeaver, stream: false, lanes: true },
+  { name: 'gRPC without lanes, streamed', leaverOf: grpcLeaver, stream: true, lanes: false },
+  { name: 'gRPC without lanes, whole', leaverOf: grpcLeaver, stream: false, lanes: false },
 ];
 
-describe.each(callers)('%s', (_, leaverOf, stream, lanes = true) => {
+describe.each(callers)('$name', ({ leaverOf, stream, lanes }) => {
   let simulator: SimulatorServer;
   let gateway: TestGateway;
   let leaver: Leaver;
