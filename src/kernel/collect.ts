@@ -143,6 +143,7 @@ class CollectedChoice {
 function mergePart(into: ContentPart, piece: ContentPart): void {
   mergeExtra(into.extra, piece.extra);
   if (piece.cacheControl) into.cacheControl = piece.cacheControl;
+  if (piece.signedBy !== undefined) into.signedBy = piece.signedBy;
   const target = into.part;
   const source = piece.part;
   if (target.case === 'text' && source.case === 'text') {

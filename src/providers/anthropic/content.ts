@@ -11,6 +11,7 @@ import { type JsonObject, text as textOf, utf8 } from '../shared/json-body.ts';
 import { base64, dataUrl, sniffImage } from '../shared/media.ts';
 import type { Notes } from '../shared/notes.ts';
 import { nativeBlock, nativeCitations, withExtra } from '../shared/own-blocks.ts';
+import { knownPart } from '../shared/signed-part.ts';
 import type { JsonMembers } from '../shared/turns.ts';
 import { dialect } from './dialect.ts';
 
@@ -30,9 +31,12 @@ export function marked(block: Block, mark: CacheControl | undefined): Block {
   return block;
 }
 
+/** Whose signatures it takes: Claude's are the same wherever it is served (Extended thinking, "across platforms"). */
+const signers = new Set(['anthropic', 'bedrock']);
+
 /** A part as a block; undefined for one that says nothing or cannot be carried, the latter with a note. */
 export function blockOf(part: ContentPart, path: string, notes: Notes): Block | undefined {
-  const block = bareBlock(part, path, notes);
+  const block = bareBlock(knownPart(part, signers, path, notes), path, notes);
   if (block === undefined || block instanceof RawJson) return block;
   return withExtra(block, part.extra, dialect, path, notes);
 }

@@ -5,7 +5,7 @@ import { BlockChunks } from '../shared/block-chunks.ts';
 import { isObject, type JsonObject, malformed, parseObject, text, utf8 } from '../shared/json-body.ts';
 import { leftovers, picked } from '../shared/leftovers.ts';
 import { AnswerBlocks } from './answer-blocks.ts';
-import { extraOf } from './dialect.ts';
+import { dialect, extraOf } from './dialect.ts';
 import { faultOfEvent } from './fault.ts';
 import { finishReason } from './finish.ts';
 import { usageOf } from './usage.ts';
@@ -43,7 +43,7 @@ export function decode(body: Uint8Array): ChatResponse {
 
   const collector = new Collector();
   const emit = collector.add.bind(collector);
-  const chunks = new BlockChunks();
+  const chunks = new BlockChunks(dialect);
   chunks.id = text(message['id']);
   chunks.model = text(message['model']);
   const usage = message['usage'];

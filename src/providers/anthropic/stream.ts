@@ -17,7 +17,7 @@ const deltaMembers = new Set(['stop_reason', ...endMembers]);
 
 /** Decodes the events of a streamed message (Anthropic, "Streaming Messages"); `message_stop` alone makes it whole. */
 export class MessageDecoder implements StreamDecoder {
-  readonly #chunks = new BlockChunks();
+  readonly #chunks = new BlockChunks(dialect);
   readonly #blocks = new AnswerBlocks(this.#chunks);
   #usage: JsonObject = {};
   #usageSource = '{}';

@@ -11,6 +11,7 @@ import type { JsonObject } from '../shared/json-body.ts';
 import { base64, dataUrl, sniffImage } from '../shared/media.ts';
 import type { Notes } from '../shared/notes.ts';
 import { nativeBlock, nativeCitations, withExtra } from '../shared/own-blocks.ts';
+import { knownPart } from '../shared/signed-part.ts';
 import { argumentsOf, type BlockDialect, type JsonMembers } from '../shared/turns.ts';
 import { dialect } from './dialect.ts';
 import { documentFormat, formatOf } from './formats.ts';
@@ -47,9 +48,12 @@ export const blockDialect = (notes: Notes): BlockDialect<Block> => ({
   },
 });
 
+/** Whose signatures it takes: Claude's are the same wherever it is served (Extended thinking, "across platforms"). */
+const signers = new Set(['anthropic', 'bedrock']);
+
 /** A part as a block; undefined for one that says nothing or cannot be carried, the latter with a note. */
 function partBlock(part: ContentPart, path: string, notes: Notes): Block | undefined {
-  const block = bareBlock(part, path, notes);
+  const block = bareBlock(knownPart(part, signers, path, notes), path, notes);
   if (block === undefined || block instanceof RawJson) return block;
   const [name] = Object.keys(block);
   const value = name === undefined ? undefined : block[name];

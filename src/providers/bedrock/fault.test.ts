@@ -7,6 +7,7 @@ const failure = (status: number, name: string, body: string, headers = {}) =>
 test.each([
   [400, 'ValidationException', 'bad field', 'PROVIDER_REJECTED', 'caller'],
   [400, 'ValidationException', 'Input is too long for requested model.', 'CONTEXT_LENGTH_EXCEEDED', 'context'],
+  [400, 'ValidationException', 'The input was blocked by our content filters.', 'CONTENT_REJECTED', 'content'],
   [400, 'ValidationException', 'The provided model identifier is invalid.', 'MODEL_NOT_FOUND', 'target'],
   [400, 'ServiceQuotaExceededException', 'x', 'PROVIDER_RATE_LIMITED', 'limit'],
   [403, 'UnrecognizedClientException:http://internal.amazon.com/coral/', 'x', 'PROVIDER_CREDENTIAL', 'credential'],

@@ -49,6 +49,7 @@ function read(
 
 function blameOf(blame: Blame | undefined, message: string): Blame | undefined {
   if (blame === 'caller' && saysTooLong(message)) return 'context';
+  if (blame === 'caller' && /blocked by (our|the|your) content filter/i.test(message)) return 'content';
   // The model's name is what is wrong here, or that the account may not use it; the key is good.
   if (blame === 'caller' && /model identifier is invalid|on-demand throughput/i.test(message)) return 'target';
   if (blame === 'credential' && /access to the model/i.test(message)) return 'target';

@@ -5,7 +5,7 @@ import { BlockChunks } from '../shared/block-chunks.ts';
 import { isObject, type JsonObject, list, malformed, parseObject, text, utf8 } from '../shared/json-body.ts';
 import { leftovers } from '../shared/leftovers.ts';
 import { AnswerBlocks } from './answer-blocks.ts';
-import { extraOf } from './dialect.ts';
+import { dialect, extraOf } from './dialect.ts';
 import { finishReason } from './finish.ts';
 import { usageOf } from './usage.ts';
 
@@ -27,7 +27,7 @@ export function decode(body: Uint8Array): ChatResponse {
 
   const collector = new Collector();
   const emit = collector.add.bind(collector);
-  const chunks = new BlockChunks();
+  const chunks = new BlockChunks(dialect);
   chunks.serviceTier = serviceTierOf(answer);
   const blocks = new AnswerBlocks(chunks);
   const sources = elements(valueAt(json, ['output', 'message', 'content']) ?? '[]');

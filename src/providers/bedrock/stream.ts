@@ -17,7 +17,7 @@ const typed = new Set(['stopReason', 'usage', 'serviceTier', 'p']);
 
 /** Decodes the events of ConverseStream. `messageStop` makes the answer whole, `metadata` with the counts follows it. */
 export class ConverseDecoder implements StreamDecoder {
-  readonly #chunks = new BlockChunks();
+  readonly #chunks = new BlockChunks(dialect);
   readonly #blocks = new AnswerBlocks(this.#chunks);
   #index: unknown;
   /** The chunk that ends the answer, held for the counts that come behind it. */

@@ -19,7 +19,7 @@ const typed = {
 
 /** The pieces of one message, whole or in events, as chunks. */
 export class Answer {
-  readonly chunks = new BlockChunks();
+  readonly chunks = new BlockChunks(dialect);
   #plan = '';
 
   content(block: JsonObject, source: () => string, emit: EmitChunk): void {

@@ -33,7 +33,7 @@ export class Candidate {
   #sealed = false;
 
   constructor(index: number) {
-    this.chunks = new BlockChunks(index);
+    this.chunks = new BlockChunks(dialect, index);
   }
 
   /** `whole` tells that each part stands for itself; in a stream a frame's first part may go on with the last one. */

@@ -5,6 +5,7 @@ import { base64 } from '../shared/media.ts';
 import type { Notes } from '../shared/notes.ts';
 import { nativeBlock, withExtra } from '../shared/own-blocks.ts';
 import { rawObject } from '../shared/raw-object.ts';
+import { knownPart } from '../shared/signed-part.ts';
 import { argumentsOf, type BlockDialect, type JsonMembers } from '../shared/turns.ts';
 import { dialect } from './dialect.ts';
 import { audioOf, fileOf, imageOf, videoOf } from './media.ts';
@@ -22,7 +23,8 @@ export function blockDialect(messages: readonly Message[], model: Model, notes: 
   return {
     text: (text) => ({ text }),
     part: (part, path) => partBlock(part, path, notes),
-    call: (call, path, mark) => {
+    call: (call, path, marked) => {
+      const mark = marked && knownPart(marked, signers, path, notes);
       const args = argumentsOf(call, path, notes);
       const block: JsonMembers = {
         functionCall: withExtra({ id: idOf(call.id), name: call.name, args }, call.extra, dialect, path, notes),
@@ -51,9 +53,11 @@ export function blockDialect(messages: readonly Message[], model: Model, notes: 
   };
 }
 
+const signers = new Set([dialect]);
+
 /** A part as a block; undefined for one that says nothing or cannot be carried, the latter with a note. */
 function partBlock(part: ContentPart, path: string, notes: Notes): Block | undefined {
-  const block = bareBlock(part, path, notes);
+  const block = bareBlock(knownPart(part, signers, path, notes), path, notes);
   if (block === undefined || block instanceof RawJson) return block;
   return withExtra(block, part.extra, dialect, path, notes);
 }

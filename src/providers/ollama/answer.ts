@@ -28,7 +28,7 @@ const typed = {
 
 /** Makes chunks of the lines of an answer; a whole answer is the one line of its kind. */
 export class Answer {
-  readonly #chunks = new BlockChunks();
+  readonly #chunks = new BlockChunks(dialect);
   /** When the answer began, in the provider's own spelling. */
   #began = '';
   #calls = 0;

@@ -2,6 +2,7 @@ import { type ContentPart, type Message, Role } from '../../../gen/es/llmbridge/
 import { type ToolCall, ToolCallType } from '../../../gen/es/llmbridge/v1/tool_pb.ts';
 import type { JsonInput } from '../../kernel/json-text.ts';
 import type { Notes } from '../shared/notes.ts';
+import { knownPart } from '../shared/signed-part.ts';
 import { withExtra } from './encode-extra.ts';
 import { PartEncoder } from './encode-parts.ts';
 import { encodeCacheControl } from './encode-tools.ts';
@@ -96,7 +97,8 @@ function encodeReasoning(
 ): void {
   const details: JsonInput[] = [];
   let words = message.parts.length > 0 ? '' : message.reasoningContent;
-  for (const part of message.parts) {
+  for (const [i, told] of message.parts.entries()) {
+    const part = quirks.reasoningDetails ? knownPart(told, new Set([type]), `${path}.parts[${i}]`, notes) : told;
     if (part.part.case !== 'reasoning') continue;
     const { text, signature, redacted, id, summary } = part.part.value;
     words += text;

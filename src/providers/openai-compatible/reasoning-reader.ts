@@ -3,6 +3,7 @@ import type { ReasoningPart } from '../../../gen/es/llmbridge/v1/content_pb.ts';
 import { newPart } from '../../kernel/messages.ts';
 import { type JsonObject, text } from '../shared/json-body.ts';
 import type { PartPositions } from '../shared/part-positions.ts';
+import { sign } from '../shared/signed-part.ts';
 
 /**
  * `reasoning_details` (OpenRouter, and gateways that follow it): reasoning with what proves it. Plain text stays plain;
@@ -41,7 +42,7 @@ export class ReasoningReader {
     const format = text(detail['format']);
     if (format !== '' && !this.#formats.has(key)) this.#formats.set(key, format);
     if (plain && !follows) return;
-    const piece = newPart({ case: 'reasoning', value: part });
+    const piece = sign(newPart({ case: 'reasoning', value: part }), this.#type);
     const untold = this.#formats.get(key) ?? '';
     if (untold !== '') piece.extra[this.#type] = JSON.stringify({ format: untold });
     this.#formats.set(key, '');

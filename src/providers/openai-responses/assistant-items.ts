@@ -5,10 +5,13 @@ import { type JsonObject, text as textOf } from '../shared/json-body.ts';
 import { base64 } from '../shared/media.ts';
 import type { Notes } from '../shared/notes.ts';
 import { nativeCitations, withExtra } from '../shared/own-blocks.ts';
+import { knownPart } from '../shared/signed-part.ts';
 import type { JsonMembers } from '../shared/turns.ts';
 import { pieceBreak } from './answer-items.ts';
 import { type Block, ownBlock } from './content.ts';
 import { dialect, splitExtra } from './dialect.ts';
+
+const signers = new Set([dialect]);
 
 const raw = (fields: ReadonlyMap<string, string>): JsonMembers =>
   Object.fromEntries([...fields].map(([name, value]) => [name, new RawJson(value)]));
@@ -40,8 +43,11 @@ export class AssistantItems {
   add(message: Message): void {
     const told = new Set<ToolCall>();
     if (message.parts.length === 0) this.#plain(message);
-    this.#named = message.parts.every(({ part }) => part.case !== 'reasoning' || this.#isOurs(part.value));
-    message.parts.forEach((part, index) => {
+    const parts = message.parts.map((part, index) =>
+      knownPart(part, signers, `${this.#path}.parts[${index}]`, this.#notes),
+    );
+    this.#named = parts.every(({ part }) => part.case !== 'reasoning' || this.#isOurs(part.value));
+    parts.forEach((part, index) => {
       const path = `${this.#path}.parts[${index}]`;
       if (part.cacheControl) this.#notes.dropped(`${path}.cache_control`, 'the provider caches by itself');
       const { value, case: kind } = part.part;

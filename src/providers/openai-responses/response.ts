@@ -10,6 +10,7 @@ import { count, isObject, type JsonObject, list, malformed, parseObject, text, u
 import { leftovers } from '../shared/leftovers.ts';
 import { providerFault } from '../shared/provider-fault.ts';
 import { AnswerItems } from './answer-items.ts';
+import { dialect } from './dialect.ts';
 import { errorCodes } from './errors.ts';
 
 /** Members of a response that have a typed place, and those that only repeat what was asked, at length. */
@@ -39,7 +40,7 @@ export function decode(body: Uint8Array, type: string): ChatResponse {
 
   const collector = new Collector();
   const emit = collector.add.bind(collector);
-  const chunks = new BlockChunks();
+  const chunks = new BlockChunks(dialect);
   readHead(chunks, response);
   emit(chunks.head());
   const items = new AnswerItems(chunks);

@@ -5,6 +5,7 @@ import { BlockChunks } from '../shared/block-chunks.ts';
 import { count, isObject, type JsonObject, malformed, parseObject, text } from '../shared/json-body.ts';
 import { streamCut } from '../shared/provider-fault.ts';
 import { AnswerItems } from './answer-items.ts';
+import { dialect } from './dialect.ts';
 import { errorCodes } from './errors.ts';
 import { lastChunk, outputOf, readHead, throwFailed } from './response.ts';
 
@@ -23,7 +24,7 @@ interface Event {
  */
 export class ResponseDecoder implements StreamDecoder {
   readonly #type: string;
-  readonly #chunks = new BlockChunks();
+  readonly #chunks = new BlockChunks(dialect);
   readonly #items = new AnswerItems(this.#chunks);
   #waiting: Event[] = [];
   /** The item under way. */

@@ -4,6 +4,7 @@ import { Role } from '../../../gen/es/llmbridge/v1/content_pb.ts';
 import { type ToolCallDelta, ToolCallType } from '../../../gen/es/llmbridge/v1/tool_pb.ts';
 import type { Usage } from '../../../gen/es/llmbridge/v1/usage_pb.ts';
 import type { ChatChunk, Delta } from '../../kernel/messages.ts';
+import { sign } from './signed-part.ts';
 
 type Extra = { [provider: string]: string };
 type Part = ContentPart['part'];
@@ -52,10 +53,13 @@ export class BlockChunks {
   #fresh = false;
   #calls = 0;
   #begun = false;
+  readonly #dialect: string;
   /** Position among the answers, where there are several. */
   readonly #index: number;
 
-  constructor(index = 0) {
+  /** `dialect` is whose signatures the answer bears. */
+  constructor(dialect: string, index = 0) {
+    this.#dialect = dialect;
     this.#index = index;
   }
 
@@ -88,7 +92,7 @@ export class BlockChunks {
     delta.parts.push({
       $typeName: 'llmbridge.v1.PartDelta',
       index: this.#parts - 1,
-      part: contentPart(part, extra),
+      part: sign(contentPart(part, extra), this.#dialect),
     });
     return this.chunk(delta);
   }
@@ -113,7 +117,12 @@ export class BlockChunks {
   #call(told: Partial<ToolCallDelta>, mark?: ContentPart): ChatChunk {
     const delta = this.#delta();
     this.#open('call', delta);
-    if (mark) delta.parts.push({ $typeName: 'llmbridge.v1.PartDelta', index: this.#parts - 1, part: mark });
+    if (mark)
+      delta.parts.push({
+        $typeName: 'llmbridge.v1.PartDelta',
+        index: this.#parts - 1,
+        part: sign(mark, this.#dialect),
+      });
     this.#pushCall(delta, { ...told, index: this.#calls++ });
     return this.chunk(delta);
   }

@@ -179,6 +179,11 @@ export interface ContentPart {
     | undefined;
   /** What has no typed place, as JSON object text by provider type; "*" for any. */
   extra: { [key: string]: string };
+  /**
+   * Whose dialect the part's signature or redacted reasoning is of: others refuse it, and are not sent it. Send it back
+   * with the part; unset, it goes to whichever provider serves the call.
+   */
+  signedBy?: string | undefined;
 }
 
 export interface ContentPart_ExtraEntry {
@@ -727,6 +732,7 @@ function createBaseContentPart(): ContentPart {
     native: undefined,
     cacheControl: undefined,
     extra: {},
+    signedBy: undefined,
   };
 }
 
@@ -765,6 +771,9 @@ export const ContentPart: MessageFns<ContentPart> = {
     globalThis.Object.entries(message.extra).forEach(([key, value]: [string, string]) => {
       ContentPart_ExtraEntry.encode({ key: key as any, value }, writer.uint32(130).fork()).join();
     });
+    if (message.signedBy !== undefined) {
+      writer.uint32(138).string(message.signedBy);
+    }
     return writer;
   },
 
@@ -872,6 +881,14 @@ export const ContentPart: MessageFns<ContentPart> = {
             }
             continue;
           }
+          case 17: {
+            if (tag !== 138) {
+              break;
+            }
+
+            message.signedBy = reader.string();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -918,6 +935,11 @@ export const ContentPart: MessageFns<ContentPart> = {
           {},
         )
         : {},
+      signedBy: isSet(object.signedBy)
+        ? globalThis.String(object.signedBy)
+        : isSet(object.signed_by)
+        ? globalThis.String(object.signed_by)
+        : undefined,
     };
   },
 
@@ -962,6 +984,9 @@ export const ContentPart: MessageFns<ContentPart> = {
         });
       }
     }
+    if (message.signedBy !== undefined) {
+      obj.signedBy = message.signedBy;
+    }
     return obj;
   },
 
@@ -1005,6 +1030,7 @@ export const ContentPart: MessageFns<ContentPart> = {
       },
       {},
     );
+    message.signedBy = object.signedBy ?? undefined;
     return message;
   },
 };

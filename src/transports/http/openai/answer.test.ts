@@ -294,6 +294,34 @@ function messageOf(parts: readonly ContentPart[]): Message {
   });
 }
 
+test('what only one provider knows again comes back as that provider’s', () => {
+  const message = create(MessageSchema, {
+    role: Role.ASSISTANT,
+    content: 'said',
+    reasoningContent: 'thought',
+    parts: [
+      {
+        part: { case: 'reasoning', value: { text: 'thought', signature: 'proof' } },
+        signedBy: 'anthropic',
+        extra: { anthropic: '{"big":9007199254740993}' },
+      },
+      { part: { case: 'text', value: { text: 'said' } }, extra: { '*': '{"any":1}', one: '{"item":{"id":"msg_1"}}' } },
+      { part: { case: 'toolCall', value: { id: 'call_1', signature: 'c2ln' } }, signedBy: 'gemini' },
+    ],
+    toolCalls: [{ id: 'call_1', name: 'f', arguments: '{}', extra: { one: '{"item":{"id":"fc_1"}}' } }],
+  });
+  const json = messageJson(message, false);
+  expect(JSON.parse(json)).toMatchObject({
+    reasoning_details: [{ signed_by: 'anthropic', extra: { anthropic: {} } }],
+    tool_calls: [{ signature: 'c2ln', signed_by: 'gemini', extra: { one: { item: { id: 'fc_1' } } } }],
+  });
+  const again = decodeRequest(Buffer.from(`{"model":"m","messages":[${json}]}`)).request.messages[0];
+  message.toolCalls.forEach((call) => {
+    call.type = again?.toolCalls[0]?.type ?? 0;
+  });
+  expect(again && toJson(MessageSchema, again)).toEqual(toJson(MessageSchema, message));
+});
+
 test('any answer, sent back as it came, is the same message again', () => {
   fc.assert(
     fc.property(fc.array(part, { maxLength: 6 }), (values) => {

@@ -197,6 +197,24 @@ test('reasoning that goes on in a part with an entry goes on in its entries too'
   ]);
 });
 
+test('what names a part or a call is told once, as clients append all texts', () => {
+  const thought = (value: object) =>
+    ({ index: 0, part: { part: { case: 'reasoning', value }, signedBy: 'one' } }) as never;
+  const call = (item: string) => ({ index: 0, extra: { one: `{"item":${item}}` } });
+  const message: Record<string, unknown> = {};
+  for (const piece of deltas([
+    delta({ parts: [thought({ id: 'rs_1', summary: true })], reasoningContent: 'why' }),
+    delta({ parts: [thought({ id: 'rs_1', redacted: 'D' })] }),
+    delta({ toolCalls: [{ ...call('{"id":"fc_1"}'), id: 'call_1', name: 'f' }] }),
+    delta({ toolCalls: [{ ...call('{"id":"fc_1","status":"completed"}'), arguments: '{}' }] }),
+  ]))
+    accumulate(message, { ...piece });
+  expect(message).toMatchObject({
+    reasoning_details: [{ id: 'rs_1', data: 'D', signed_by: 'one', summary: 'why' }],
+    tool_calls: [{ id: 'call_1', extra: { one: { item: { id: 'fc_1', status: 'completed' } } } }],
+  });
+});
+
 test('citations, pictures and native blocks have an index, which SDKs need to collect a list', () => {
   const of = (index: number, part: object) => ({ index, part: { part } }) as never;
   const image = {

@@ -2,20 +2,28 @@ import type { ChunkChoice, Delta } from '../../../../gen/es/llmbridge/v1/chat_se
 import type { ContentPart, ReasoningPart } from '../../../../gen/es/llmbridge/v1/content_pb.ts';
 import { type ToolCallDelta, ToolCallType } from '../../../../gen/es/llmbridge/v1/tool_pb.ts';
 import { finishJson, logprobsJson } from './choice-json.ts';
-import { countMember, extraMembers, listMember, object, quote, stringMember } from './json-writer.ts';
+import { countMember, extraMembers, listMember, object, quote, stringMember, untold } from './json-writer.ts';
 import { emptyReasoning } from './literals.ts';
 import { audioOwn, roleWords } from './message-json.ts';
-import { audioMembers, citationJson, imageMembers, partJson, reasoningDetailJson } from './part-json.ts';
+import {
+  audioMembers,
+  callSignature,
+  citationJson,
+  imageMembers,
+  partJson,
+  reasoningDetailJson,
+  signedByMember,
+} from './part-json.ts';
 import { choiceMembers } from './response.ts';
 import { toolCallDeltaJson } from './tool-call-json.ts';
 
 /** Entries of one delta's `reasoning_details`, by part. */
-type Details = Map<number, { readonly value: ReasoningPart; readonly extra: ContentPart['extra'] }>;
+type Details = Map<number, { readonly value: ReasoningPart } & Pick<ContentPart, 'extra' | 'signedBy'>>;
 
 const detailsMember = (details: Details): string =>
   listMember(
     'reasoning_details',
-    [...details].map(([index, { value, extra }]) => reasoningDetailJson(value, extra, index)),
+    [...details].map(([index, detail]) => reasoningDetailJson(detail.value, detail, index)),
   );
 
 /**
@@ -30,10 +38,14 @@ export class ChoiceWriter {
   readonly #reasoning: string[] = [];
   /** Reasoning parts that have had an entry: whether they are summaries. */
   readonly #detailed = new Map<number, boolean>();
+  /** What entries have said of a reasoning part's id and of whose signature it bears. */
+  readonly #named = new Map<number, readonly [id: string, signedBy: string]>();
   /** The ids of the tool calls so far, by index. */
   readonly #calls: string[] = [];
+  /** What entries have told of the calls' extra, by index. */
+  readonly #extras: ToolCallDelta['extra'][] = [];
   readonly #custom = new Set<number>();
-  /** Calls that a part announced before they came: their signatures by id. */
+  /** Calls that a part announced before they came: the members that sign them, by id. */
   readonly #marks = new Map<string, string>();
   #citations = 0;
   #images = 0;
@@ -98,8 +110,23 @@ export class ChoiceWriter {
       return `"function_call":{${stringMember('name', call.name)}"arguments":${quote(call.arguments)}},`;
     const signature = this.#marks.get(call.id) ?? '';
     if (signature !== '') this.#marks.set(call.id, '');
-    entries.push(toolCallDeltaJson(call, this.#custom.has(call.index), signature));
+    const extra = this.#callExtra(call);
+    entries.push(toolCallDeltaJson({ ...call, extra }, this.#custom.has(call.index), signature));
     return '';
+  }
+
+  /** What of a call's extra no entry has told yet: clients append texts, those of ids too. */
+  #callExtra({ index, extra }: ToolCallDelta): ToolCallDelta['extra'] {
+    const [first] = Object.keys(extra);
+    if (first === undefined) return extra;
+    const told = this.#extras[index] ?? {};
+    const news: ToolCallDelta['extra'] = {};
+    for (const provider in extra) {
+      const json = untold(extra[provider] ?? '{}', told[provider] ?? '{}');
+      if (json !== '{}') news[provider] = json;
+    }
+    this.#extras[index] = { ...told, ...extra };
+    return news;
   }
 
   #partMembers({ parts }: Delta, calls: string[], details: Details): string {
@@ -112,7 +139,7 @@ export class ChoiceWriter {
       if (this.#parts[index] === undefined) this.#parts.push(part.part.case ?? '');
       switch (part.part.case) {
         case 'reasoning':
-          details.set(index, { value: this.#detail(part.part.value, index), extra: part.extra });
+          details.set(index, this.#detail(part, part.part.value, index));
           break;
         case 'text':
           for (const citation of part.part.value.citations)
@@ -120,13 +147,17 @@ export class ChoiceWriter {
           if (part.part.value.signature.length > 0 || part.part.value.text !== '') others.push(partJson(part, index));
           break;
         case 'image':
-          images.push(object(`${countMember('index', this.#images++)}${imageMembers(part.part.value)}`));
+          images.push(
+            object(
+              `${countMember('index', this.#images++)}${imageMembers(part.part.value)}${signedByMember(part.signedBy)}`,
+            ),
+          );
           break;
         case 'audio':
           audio = object(audioMembers(part.part.value) + extraMembers(part.extra, audioOwn));
           break;
         case 'toolCall':
-          this.#sign(part.part.value.id, part.part.value.signature, calls);
+          this.#sign(part.part.value.id, callSignature(part.part.value.signature, part.signedBy), calls);
           break;
         default:
           others.push(partJson(part, index));
@@ -140,19 +171,28 @@ export class ChoiceWriter {
     );
   }
 
-  /** The text of a part came before as `reasoning_content`; its first entry repeats it. */
-  #detail(piece: ReasoningPart, index: number): ReasoningPart {
+  /**
+   * The text of a part came before as `reasoning_content`; its first entry repeats it. Clients append the texts of
+   * entries, so what names a part is told once.
+   */
+  #detail({ extra, signedBy }: ContentPart, piece: ReasoningPart, index: number) {
     const text = (this.#reasoning[index] ?? '') + piece.text;
     this.#reasoning[index] = '';
     const summary = piece.summary || this.#detailed.get(index) === true;
     this.#detailed.set(index, summary);
-    return { ...piece, text, summary };
+    const [id, signer] = this.#named.get(index) ?? ['', ''];
+    this.#named.set(index, [piece.id || id, signedBy || signer]);
+    return {
+      value: { ...piece, text, summary, id: id === '' ? piece.id : '' },
+      extra,
+      ...(signer === '' && signedBy && { signedBy }),
+    };
   }
 
   /** A signature goes with its call: into an entry of its own if the call came before, else it waits for it. */
   #sign(id: string, signature: string, entries: string[]): void {
     const index = this.#calls.indexOf(id);
     if (index < 0) this.#marks.set(id, signature);
-    else if (signature !== '') entries.push(`{"index":${index},"signature":${quote(signature)}}`);
+    else if (signature !== '') entries.push(object(`"index":${index},${signature}`));
   }
 }

@@ -19,6 +19,30 @@ export const listMember = (name: string, items: readonly string[]): string =>
 /** Closes an object of members that each end in a comma. */
 export const object = (text: string): string => `{${text.endsWith(',') ? text.slice(0, -1) : text}}`;
 
+/**
+ * `extra` of what callers send back: what is of any provider as members here, all else under its provider's name, so
+ * that no other is sent it.
+ */
+export function ownedExtra(extra: Readonly<Record<string, string>>, own: ReadonlySet<string>): string {
+  let owned = '';
+  for (const provider in extra) if (provider !== '*') owned += `${quote(provider)}:${extra[provider] || '{}'},`;
+  const { '*': any } = extra;
+  return (any === undefined ? '' : extraMembers({ '*': any }, own)) + (owned === '' ? '' : `"extra":${object(owned)},`);
+}
+
+/** The members of a JSON object's text that another has not, or has otherwise; within objects, theirs. */
+export function untold(json: string, told: string): string {
+  const before = members(told);
+  let text = '';
+  for (const [name, value] of members(json)) {
+    const held = before.get(name);
+    if (held === value) continue;
+    const inner = held?.startsWith('{') === true && value.startsWith('{') ? untold(value, held) : value;
+    if (inner !== '{}' || value === '{}') text += `${quote(name)}:${inner},`;
+  }
+  return object(text);
+}
+
 /** The members of all `extra` texts but those that this level names itself. */
 export function extraMembers(extra: Readonly<Record<string, string>>, own: ReadonlySet<string>): string {
   let text = '';

@@ -1,6 +1,14 @@
 import { type ContentPart, type Message, Role } from '../../../../gen/es/llmbridge/v1/content_pb.ts';
 import { extraMembers, listMember, object, quote, stringMember } from './json-writer.ts';
-import { audioMembers, citationJson, imageMembers, partJson, reasoningDetailJson } from './part-json.ts';
+import {
+  audioMembers,
+  callSignature,
+  citationJson,
+  imageMembers,
+  partJson,
+  reasoningDetailJson,
+  signedByMember,
+} from './part-json.ts';
 import { functionJson, toolCallJson } from './tool-call-json.ts';
 
 export const roleWords: Readonly<Record<number, string>> = {
@@ -43,7 +51,8 @@ function callMembers({ toolCalls, parts }: Message, legacyFunctions: boolean): s
 }
 
 function signatureOf(id: string, parts: readonly ContentPart[]): string {
-  for (const { part } of parts) if (part.case === 'toolCall' && part.value.id === id) return part.value.signature;
+  for (const { part, signedBy } of parts)
+    if (part.case === 'toolCall' && part.value.id === id) return callSignature(part.value.signature, signedBy);
   return '';
 }
 
@@ -56,10 +65,12 @@ function partsMembers(parts: readonly ContentPart[], message: Message): string {
   const annotations: string[] = [];
   const images: string[] = [];
   let audio = '';
-  parts.forEach(({ part, extra }, i) => {
-    if (part.case === 'reasoning') details.push(reasoningDetailJson(part.value, extra, i));
+  parts.forEach((whole, i) => {
+    const { part, extra, signedBy } = whole;
+    if (part.case === 'reasoning') details.push(reasoningDetailJson(part.value, whole, i));
     else if (part.case === 'text') annotations.push(...part.value.citations.map(citationJson));
-    else if (part.case === 'image') images.push(object(`"index":${images.length},${imageMembers(part.value)}`));
+    else if (part.case === 'image')
+      images.push(object(`"index":${images.length},${imageMembers(part.value)}${signedByMember(signedBy)}`));
     else if (part.case === 'audio') audio = object(audioMembers(part.value) + extraMembers(extra, audioOwn));
   });
   return (

@@ -200,10 +200,14 @@ function assemble(draft: Draft): void {
   }
   if (images !== undefined) parts.push(...images);
   if (audio !== undefined) parts.push(audio);
-  for (const { call, signature } of beyond ? (calls ?? []) : [])
-    parts.push(
-      newPart({ case: 'toolCall', value: { $typeName: 'llmbridge.v1.ToolCallPart', id: call.id, signature } }),
-    );
+  for (const { call, signature, signedBy } of beyond ? (calls ?? []) : []) {
+    const mark = newPart({
+      case: 'toolCall',
+      value: { $typeName: 'llmbridge.v1.ToolCallPart', id: call.id, signature },
+    });
+    if (signedBy !== '') mark.signedBy = signedBy;
+    parts.push(mark);
+  }
   message.parts = parts;
 }
 

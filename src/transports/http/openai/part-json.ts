@@ -10,9 +10,9 @@ import type {
 import { toBase64, toDataUrl } from './base64.ts';
 import {
   countMember,
-  extraMembers,
   listMember,
   object,
+  ownedExtra,
   positiveMember,
   quote,
   stringMember,
@@ -20,12 +20,19 @@ import {
 } from './json-writer.ts';
 
 const partMembers = new Set(
-  'type index text annotations signature image_url input_audio file video_url refusal data id summary provider block block_text cache_control'.split(
+  'type index text annotations signature image_url input_audio file video_url refusal data id summary provider block block_text cache_control signed_by extra'.split(
     ' ',
   ),
 );
 
 const signature = (bytes: Uint8Array): string => (bytes.length === 0 ? '' : `"signature":"${toBase64(bytes)}",`);
+
+/** Whose signature a part bears. */
+export const signedByMember = (signedBy: string | undefined): string => stringMember('signed_by', signedBy ?? '');
+
+/** The signature of a tool call, and whose it is; empty for none. */
+export const callSignature = (signature: string, signedBy: string | undefined): string =>
+  signature === '' ? '' : stringMember('signature', signature) + signedByMember(signedBy);
 
 /** An image as a part of content, and as an entry of `images`. */
 export const imageMembers = (image: ImagePart): string =>
@@ -75,7 +82,11 @@ export function citationJson(citation: Citation): string {
 }
 
 /** An entry of `reasoning_details`, in the form that OpenRouter's clients know. */
-export function reasoningDetailJson(reasoning: ReasoningPart, extra: ContentPart['extra'], index: number): string {
+export function reasoningDetailJson(
+  reasoning: ReasoningPart,
+  { extra, signedBy }: Pick<ContentPart, 'extra' | 'signedBy'>,
+  index: number,
+): string {
   const kind =
     reasoning.redacted !== '' && reasoning.text === '' ? 'encrypted' : reasoning.summary ? 'summary' : 'text';
   return object(
@@ -84,12 +95,13 @@ export function reasoningDetailJson(reasoning: ReasoningPart, extra: ContentPart
       stringMember(kind === 'summary' ? 'summary' : 'text', reasoning.text) +
       stringMember('signature', reasoning.signature) +
       stringMember('data', reasoning.redacted) +
+      signedByMember(signedBy) +
       `"index":${index},` +
-      extraMembers(extra, detailMembers),
+      ownedExtra(extra, detailMembers),
   );
 }
 
-const detailMembers = new Set(['type', 'id', 'text', 'summary', 'signature', 'data', 'index']);
+const detailMembers = new Set(['type', 'id', 'text', 'summary', 'signature', 'data', 'signed_by', 'index', 'extra']);
 
 /** A part in the spelling that a request's content has too, without its braces. */
 function members(part: ContentPart['part']): string {
@@ -131,10 +143,12 @@ function blockMember(json: string): string {
 }
 
 /** A part of `parts`, in a whole answer or, with its index, in a chunk. */
-export function partJson({ part, cacheControl, extra }: ContentPart, index?: number): string {
+export function partJson({ part, cacheControl, extra, signedBy }: ContentPart, index?: number): string {
   const mark =
     cacheControl === undefined
       ? ''
       : `"cache_control":${object(stringMember('type', cacheControl.type) + stringMember('ttl', cacheControl.ttl))},`;
-  return object(countMember('index', index) + members(part) + mark + extraMembers(extra, partMembers));
+  return object(
+    countMember('index', index) + members(part) + signedByMember(signedBy) + mark + ownedExtra(extra, partMembers),
+  );
 }

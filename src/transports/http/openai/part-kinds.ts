@@ -16,6 +16,7 @@ import { cacheControlAt } from './cache-control.ts';
 import { citationsAt } from './citations.ts';
 import { keep, readNested } from './extra.ts';
 import { emptyReasoning, noBytes, textPart } from './literals.ts';
+import { extraAt } from './own-extra.ts';
 import { setAudioData, setAudioId, setAudioUrl, setFileData, setFileId, setUrl } from './part-sources.ts';
 import type { Place } from './place.ts';
 import {
@@ -29,6 +30,7 @@ import {
   setBoolean,
   setString,
   setText,
+  stringAt,
 } from './read.ts';
 
 /** Reads the content parts of one `type`. */
@@ -62,6 +64,10 @@ function kind<T>(name: ContentPart['part']['case'], shape: PartShape<T>): PartKi
     // Left over in histories that were collected from a stream.
     index: ignore,
     cache_control: ({ part }, value, at, key) => cacheControlAt(part, value, at, key),
+    signed_by: own(({ part }, value, at, key) => {
+      part.signedBy = stringAt(value, at, key);
+    }),
+    extra: ({ part }, value, at, key) => extraAt(part, value, at, key),
     ...shape.rows,
   };
   for (const [key, field] of Object.entries(shape.own ?? {}))

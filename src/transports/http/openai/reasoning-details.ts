@@ -3,18 +3,33 @@ import { newPart } from '../../../kernel/messages.ts';
 import { readPart } from './content-parts.ts';
 import { keep } from './extra.ts';
 import { emptyReasoning } from './literals.ts';
+import { extraAt } from './own-extra.ts';
 import { redactedThinking, thinking } from './part-kinds.ts';
 import type { Place } from './place.ts';
-import { arrayAt, fields, ignore, objectAt, readMembers, setString, stringAt } from './read.ts';
+import { arrayAt, type Field, fields, ignore, objectAt, own, readMembers, setString, stringAt } from './read.ts';
 
-const table = fields<ReasoningPart>({
+interface Draft {
+  readonly reasoning: ReasoningPart;
+  readonly part: ContentPart;
+}
+
+const inside =
+  (field: Field<ReasoningPart>): Field<Draft> =>
+  ({ reasoning }, value, at, key) =>
+    field(reasoning, value, at, key);
+
+const table = fields<Draft>({
   type: ignore,
   index: ignore,
-  id: setString('id'),
-  text: setString('text'),
-  summary: setString('text'),
-  signature: setString('signature'),
-  data: setString('redacted'),
+  id: inside(setString('id')),
+  text: inside(setString('text')),
+  summary: inside(setString('text')),
+  signature: inside(setString('signature')),
+  data: inside(setString('redacted')),
+  signed_by: own(({ part }, value, at, key) => {
+    part.signedBy = stringAt(value, at, key);
+  }),
+  extra: ({ part }, value, at, key) => extraAt(part, value, at, key),
 });
 
 /**
@@ -29,7 +44,7 @@ export function reasoningDetailsAt(value: unknown, at: Place, key: string): Cont
     const reasoning = emptyReasoning();
     reasoning.summary = stringAt(object['type'], entry, 'type') === 'reasoning.summary';
     const part = newPart({ case: 'reasoning', value: reasoning });
-    const unknown = readMembers(reasoning, object, entry, table);
+    const unknown = readMembers({ reasoning, part }, object, entry, table);
     if (unknown !== undefined) keep(part.extra, unknown);
     return part;
   });

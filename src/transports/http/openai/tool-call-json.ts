@@ -1,17 +1,17 @@
 import { type ToolCall, type ToolCallDelta, ToolCallType } from '../../../../gen/es/llmbridge/v1/tool_pb.ts';
-import { extraMembers, object, quote, stringMember } from './json-writer.ts';
+import { object, ownedExtra, quote, stringMember } from './json-writer.ts';
 
-const own = new Set(['id', 'type', 'function', 'custom', 'index', 'signature']);
+const own = new Set(['id', 'type', 'function', 'custom', 'index', 'signature', 'signed_by', 'extra']);
 
-/** An entry of `tool_calls`. `signature` is the proof that the provider gave with the call; empty for none. */
+/** An entry of `tool_calls`. `signature` is the members with the proof that the provider gave with it; empty for none. */
 export const toolCallJson = (call: ToolCall, signature: string): string =>
   object(
     `"id":${quote(call.id)},` +
       (call.type === ToolCallType.CUSTOM
         ? `"type":"custom","custom":{"name":${quote(call.name)},"input":${quote(call.arguments)}},`
         : `"type":"function","function":${functionJson(call)},`) +
-      stringMember('signature', signature) +
-      extraMembers(call.extra, own),
+      signature +
+      ownedExtra(call.extra, own),
   );
 
 /** `function_call`, OpenAI's first form. */
@@ -28,7 +28,7 @@ export function toolCallDeltaJson(delta: ToolCallDelta, custom: boolean, signatu
       stringMember('id', delta.id) +
       (first ? `"type":"${kind}",` : '') +
       `"${kind}":{${stringMember('name', delta.name)}"${text}":${quote(delta.arguments)}},` +
-      stringMember('signature', signature) +
-      extraMembers(delta.extra, own),
+      signature +
+      ownedExtra(delta.extra, own),
   );
 }

@@ -21,6 +21,8 @@ import {
 export interface SignedCall {
   readonly call: ToolCall;
   signature: string;
+  /** Whose it is; empty where it is not told. */
+  signedBy: string;
 }
 
 /** Arguments are text; the object that some clients keep instead is taken as they wrote it. */
@@ -44,6 +46,7 @@ const callFields = fields<SignedCall>({
     readNested(call, value, at, key, customFields, call.extra);
   },
   signature: own(setString('signature')),
+  signed_by: own(setString('signedBy')),
   extra: ({ call }, value, at, key) => extraAt(call, value, at, key),
 });
 
@@ -57,7 +60,7 @@ export function toolCallsAt(value: unknown, at: Place, key: string): SignedCall[
     if (type !== 'function' && type !== 'custom')
       throw invalidField(callPlace.pathOf('type'), 'must be "function" or "custom"');
     if ((object[type] ?? null) === null) throw invalidField(callPlace.pathOf(type), 'is required');
-    const signed: SignedCall = { call: newToolCall('', '', ''), signature: '' };
+    const signed: SignedCall = { call: newToolCall('', '', ''), signature: '', signedBy: '' };
     const unknown = readMembers(signed, object, callPlace, callFields);
     if (unknown !== undefined) keep(signed.call.extra, unknown);
     return signed;
@@ -69,5 +72,5 @@ export function functionCallOf(value: unknown, at: Place, key: string, id: strin
   const call = newToolCall('', '', '');
   call.id = id;
   readNested(call, value, at, key, functionFields, call.extra);
-  return { call, signature: '' };
+  return { call, signature: '', signedBy: '' };
 }
