@@ -6,6 +6,7 @@ import { createBalancerMetrics } from './balancer-metrics.ts';
 import { createCallMetrics } from './call-metrics.ts';
 import { createGateMetrics } from './gate-metrics.ts';
 import { createLabels } from './labels.ts';
+import { createLimitMetrics } from './limit-metrics.ts';
 import { createMetrics } from './metrics.ts';
 
 const promtool = spawnSync('promtool', ['--version']).error === undefined;
@@ -64,6 +65,7 @@ test('the documents name every metric of ours, and none that is not there', asyn
   const metrics = createMetrics({ version: '1', runtime: true });
   createBalancerMetrics(metrics.registry, createLabels({ methods: [], providers: [], routes: [] }), () => []);
   createGateMetrics(metrics.registry);
+  createLimitMetrics(metrics.registry);
   const text = await metrics.text();
   const names = new Set([...text.matchAll(/^# TYPE (\w+)/gm)].map(([, name = '']) => name));
   const operations = read('operations.md');
