@@ -61,7 +61,7 @@ function throughJson(answer: ChatCompletionResponse): Message {
 
 /** What does not come back, and why. */
 const differences: Readonly<Record<string, string>> = {
-  'mistral/thinking--chat--2b3d3906': 'a thought's mark `closed` is true where it is left out',
+  'mistral/thinking--chat--2b3d3906': 'the mark `closed` of a thought is true where it is left out',
   'openrouter/file_in--chat--3a3d7d98': 'annotations of parsed files are not sent; a note says so',
 };
 
