@@ -72,7 +72,7 @@ async function ask(model: string, stream = false): Promise<Report> {
   return (JSON.parse(last) as { llmbridge: Report }).llmbridge;
 }
 
-const lastLine = () => gateway.log.findLast((line) => line['msg'] === 'call');
+const lines = () => gateway.log.filter((line) => line['msg'] === 'call');
 
 async function metric(labels: string): Promise<number> {
   const text = await (await fetch(`${gateway.url}/metrics`)).text();
@@ -85,8 +85,9 @@ const cost = 0.0146;
 test.each([false, true])('by the price in the configuration (streamed: %s)', async (stream) => {
   const labels = 'provider="own",model="m"';
   const before = await metric(labels);
+  const told = lines().length;
   expect(await ask('priced', stream)).toMatchObject({ cost_usd: cost, attempts: [{ cost_usd: cost }] });
-  await vi.waitFor(() => expect(lastLine()).toMatchObject({ requested_model: 'priced', cost_usd: cost }));
+  await vi.waitFor(() => expect(lines().slice(told)).toMatchObject([{ requested_model: 'priced', cost_usd: cost }]));
   expect(await metric(labels)).toBeCloseTo(before + cost, 10);
 });
 
