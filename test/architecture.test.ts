@@ -116,7 +116,7 @@ describe('the files', () => {
 describe('provider names', () => {
   const types = new Set(providerTypes.map(({ type }) => type));
   /** Where a provider may be called by its name. */
-  const home = /^src\/(providers|config|cli|simulator)\//;
+  const home = /^src\/(providers|simulator)\//;
   /** A dialect of the wire is no provider, though one gave it the name. */
   const dialect = /\bdialect\??(:| ===| !==)\s*$/;
 
