@@ -2,12 +2,14 @@ import { once } from 'node:events';
 import * as http2 from 'node:http2';
 import * as net from 'node:net';
 import { afterEach, describe, expect, it } from 'vitest';
-import { openPort, type Port, requestH2, sendRaw } from '../../test/support/port.ts';
+import { chat as chatRpcs, chunk, streamPath } from '../../test/support/chat.ts';
+import { envelope, openPort, type Port, requestH2, sendRaw } from '../../test/support/port.ts';
+import type { Rpc } from '../kernel/method.ts';
 import type { ServerOptions } from './parts.ts';
 
 const closing: Port[] = [];
-const open = async (options: Partial<ServerOptions> = {}): Promise<Port> => {
-  const port = await openPort([], options);
+const open = async (options: Partial<ServerOptions> = {}, rpcs: readonly Rpc[] = []): Promise<Port> => {
+  const port = await openPort(rpcs, options);
   closing.push(port);
   return port;
 };
@@ -150,6 +152,94 @@ describe('bad requests', () => {
     expect(['reset', 431, undefined]).toContain(refused);
     session.destroy();
     await expectServing(port);
+  });
+});
+
+describe('what is no HTTP/1.1', () => {
+  const chat = 'POST /v1/chat/completions HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\n';
+  const chunked = `${chat}transfer-encoding: chunked\r\n`;
+
+  /** Reads a reply that is all that came over a connection. */
+  function replyOf(answer: string) {
+    const [head = '', body = ''] = answer.split('\r\n\r\n');
+    const headers = Object.fromEntries(
+      head
+        .split('\r\n')
+        .slice(1)
+        .map((line) => line.split(': ')),
+    );
+    expect(headers).toMatchObject({
+      connection: 'close',
+      'content-type': 'application/json',
+      'content-length': `${body.length}`,
+    });
+    return { status: Number(head.split(' ')[1]), error: JSON.parse(body).error };
+  }
+
+  it.each<[string, number, string, string | null]>([
+    ['a word', 400, 'nonsense\r\n\r\n', null],
+    ['a TLS hello', 400, '\x16\x03\x01\x02\0\x01\0', null],
+    ['two lengths', 400, `${chat}content-length: 2\r\ncontent-length: 3\r\n\r\n{}`, null],
+    ['a length and chunks', 400, `${chunked}content-length: 2\r\n\r\n0\r\n\r\n`, null],
+    ['a folded header', 400, `${chat}x: a\r\n b\r\n\r\n`, null],
+    ['bad chunks', 400, `${chunked}\r\n2\r\n{}\r\nzz\r\n`, null],
+    ['half a head', 408, 'GET / HTTP/1.1\r\nhost: a\r\nx-', 'request_timeout'],
+    ['too large a head', 431, get.replace('host: a', `host: a\r\nx: ${'x'.repeat(9_000)}`), null],
+  ])('is told so in OpenAI’s shape: %s', async (_name, status, bytes, code) => {
+    const port = await open({ maxHeaderBytes: 8_192, headersTimeoutMs: 200 }, chatRpcs({}));
+    const reply = replyOf(await sendRaw(port.port, bytes));
+    expect(reply).toMatchObject({ status, error: { message: expect.any(String), param: null, code } });
+    await expectServing(port);
+  });
+
+  it('is told so behind a request that is answered', async () => {
+    const { port } = await open();
+    const first = get.replace('connection: close\r\n', '');
+    const socket = net.connect(port, '127.0.0.1');
+    socket.write(first);
+    await once(socket, 'data');
+    socket.write('nonsense\r\n\r\n');
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(replyOf(answer.toString()).status).toBe(400);
+    await once(socket, 'close');
+  });
+
+  it('is told so to one that goes on sending', async () => {
+    const { port } = await open({ maxHeaderBytes: 8_192 });
+    const large = 'x'.repeat(5_000_000);
+    expect(replyOf(await sendRaw(port, `GET / HTTP/1.1\r\nhost: a\r\nx: ${large}`)).status).toBe(431);
+  });
+
+  it('writes nothing into a reply, nor before one that is owed', async () => {
+    const gate = Promise.withResolvers<void>();
+    for (const held of [false, true]) {
+      const port = await open(
+        {},
+        chatRpcs({
+          stream: async (call, _request, reply) => {
+            if (!held) reply.message(chunk('first'));
+            await Promise.race([gate.promise, new Promise((_resolve, reject) => call.cancellation.onCancel(reject))]);
+          },
+        }),
+      );
+      const body = envelope(Buffer.from('{}'));
+      const head = `POST ${streamPath} HTTP/1.1\r\nhost: a\r\ncontent-type: application/connect+json\r\n`;
+      const socket = net.connect(port.port, '127.0.0.1');
+      let answer = '';
+      socket.on('data', (data) => {
+        answer += data.toString();
+      });
+      socket.write(`${head}content-length: ${body.length}\r\n\r\n`);
+      socket.write(body);
+      if (held) await port.whenBegun(1);
+      else await once(socket, 'data');
+      socket.write('nonsense\r\n\r\n');
+      await once(socket, 'close');
+      expect(answer).not.toContain('400');
+      expect(answer.startsWith('HTTP/1.1 200 ')).toBe(!held);
+      await port.whenEnded(1);
+      expect(port.ended[0]?.fault?.reason).toBe('CANCELLED');
+    }
   });
 });
 

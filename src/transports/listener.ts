@@ -1,9 +1,10 @@
 import * as http from 'node:http';
 import * as http2 from 'node:http2';
 import * as net from 'node:net';
-import type { Writable } from 'node:stream';
+import type { Duplex, Writable } from 'node:stream';
 import * as tls from 'node:tls';
 import { discardMs } from './body.ts';
+import { refuseUnreadable } from './http/client-error.ts';
 import type { ServerOptions, TlsOptions } from './parts.ts';
 
 export type ServerRequest = http.IncomingMessage | http2.Http2ServerRequest;
@@ -116,6 +117,7 @@ const ignore = (): void => {};
 const tcp = { noDelay: true, allowHalfOpen: true } as const;
 
 function createHttp1(options: ListenerOptions, request: RequestHandler): http.Server {
+  const last = new WeakMap<Duplex, http.ServerResponse>();
   const h1 = http.createServer(
     {
       maxHeaderSize: options.maxHeaderBytes,
@@ -127,10 +129,12 @@ function createHttp1(options: ListenerOptions, request: RequestHandler): http.Se
       connectionsCheckingInterval: Math.max(20, Math.min(5_000, Math.ceil(options.headersTimeoutMs / 4))),
     },
     (req, res) => {
+      last.set(req.socket, res);
       if (res.socket === null) closeWithSocket(req, res);
       request(req, res);
     },
   );
+  h1.on('clientError', (error, socket) => refuseUnreadable(error, socket, last.get(socket)));
   // It never listens itself, and only an http.Server that listens looks after its timeouts.
   h1.emit('listening');
   return h1;
