@@ -138,6 +138,15 @@ describe('the life of a call', () => {
     expect(call.cancellation.fault?.reason).toBe('DEADLINE_EXCEEDED');
   });
 
+  it('whose deadline is now is cancelled now', () => {
+    const { calls, timers } = setup();
+    const call = calls.open(opening());
+    calls.armDeadline(call, 100);
+    calls.armDeadline(call, 0);
+    expect(call.cancellation.fault?.reason).toBe('DEADLINE_EXCEEDED');
+    expect(timers.size).toBe(0);
+  });
+
   it('leaves no timer behind', () => {
     const { calls, timers } = setup();
     const call = calls.open(opening());

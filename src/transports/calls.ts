@@ -31,7 +31,7 @@ export interface Calls {
   open(opening: CallOpening): Call;
   /** Ends a call and tells the observer; only the first end of a call counts. */
   end(call: Call, fault?: Fault): void;
-  /** Cancels the call with DEADLINE_EXCEEDED in `ms` milliseconds unless it ends sooner. An earlier deadline stays. */
+  /** Cancels the call with DEADLINE_EXCEEDED in `ms` milliseconds unless it ends sooner, at once for 0. An earlier deadline stays. */
   armDeadline(call: Call, ms: number): void;
   /** Calls that are open now. */
   readonly inFlight: number;
@@ -85,12 +85,12 @@ export function createCalls({ observer, clock, trustedProxies }: CallsOptions): 
       if (call.deadline !== undefined && call.deadline <= deadline) return;
       call.deadline = deadline;
       open.get(call)?.();
-      open.set(
-        call,
-        clock.after(Math.min(ms, longestTimer), () => {
-          call.cancellation.cancel(new Fault('DEADLINE_EXCEEDED', 'the deadline of the call has passed'));
-        }),
-      );
+      const passed = (): void => {
+        call.cancellation.cancel(new Fault('DEADLINE_EXCEEDED', 'the deadline of the call has passed'));
+      };
+      // A timer of no time at all would race the method.
+      open.set(call, ms > 0 ? clock.after(Math.min(ms, longestTimer), passed) : undefined);
+      if (ms <= 0) passed();
     },
 
     get inFlight() {

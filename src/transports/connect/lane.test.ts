@@ -13,10 +13,12 @@ import {
   RetryInfoSchema,
 } from '../../../gen/es/google/rpc/error_details_pb.ts';
 import { ChatCompletionRequestSchema, ChatService } from '../../../gen/es/llmbridge/v1/chat_service_pb.ts';
+import { CheckHealthResponseSchema, HealthService } from '../../../gen/es/llmbridge/v1/health_service_pb.ts';
 import { chat, chunk, response, type Stream, streamPath, type Unary, unaryPath } from '../../../test/support/chat.ts';
 import { envelope, openPort, type Port, requestH2 } from '../../../test/support/port.ts';
 import type { Call } from '../../kernel/call.ts';
 import { Fault } from '../../kernel/fault.ts';
+import { rpc } from '../../kernel/method.ts';
 import type { ServerOptions, ServerParts } from '../parts.ts';
 
 const closing: (() => unknown)[] = [];
@@ -377,6 +379,60 @@ describe('gRPC-web in base64', () => {
     const reply = await requestH2(connect(port), headers, body);
     const parts = reply.body.toString().match(/[^=]+=*/g) ?? [];
     expect(Buffer.concat(parts.map((part) => Buffer.from(part, 'base64'))).toString()).toContain('grpc-status: 3');
+  });
+});
+
+describe('a GET of Connect', () => {
+  const get = (message: string) => ({
+    ':method': 'GET',
+    ':path': `/llmbridge.v1.HealthService/CheckHealth?encoding=json&base64=1&message=${message}`,
+  });
+  const health = rpc(HealthService.method.checkHealth, async (_call, _request, reply) => {
+    reply.message(create(CheckHealthResponseSchema, { version: '1' }));
+  });
+
+  it.each(['e30', 'e30=', 'e30%3D', ''])('takes base64 with padding and without: %j', async (message) => {
+    const port = await openPort([health]);
+    closing.push(() => port.server.close());
+    const reply = await requestH2(connect(port), get(message));
+    // Nothing is no JSON.
+    expect(reply.headers[':status']).toBe(message === '' ? 400 : 200);
+  });
+
+  it.each(['!!!', 'e', 'e3%2', 'e30*'])('refuses what is none: %j', async (message) => {
+    const port = await openPort([health]);
+    closing.push(() => port.server.close());
+    const reply = await requestH2(connect(port), get(message));
+    expect(reply.headers[':status']).toBe(400);
+    const { code, details } = JSON.parse(reply.body.toString());
+    expect({ code, debug: details[0].debug }).toMatchObject({
+      code: 'invalid_argument',
+      debug: { reason: 'BODY_INVALID' },
+    });
+    await port.whenEnded(1);
+    expect(port.ended[0]?.fault?.reason).toBe('BODY_INVALID');
+  });
+});
+
+describe('a deadline that has passed', () => {
+  it.each([
+    ['application/json', 'connect-timeout-ms', '0'],
+    ['application/connect+json', 'connect-timeout-ms', '0'],
+    ['application/grpc', 'grpc-timeout', '0S'],
+    ['application/grpc-web', 'grpc-timeout', '0S'],
+  ])('by the headers of %s stops the call before its method', async (type, header, value) => {
+    let invoked = false;
+    const method = async () => {
+      invoked = true;
+    };
+    const port = await openWith({ unary: method, stream: method });
+    const isStream = type.includes('connect+');
+    const body = type === 'application/json' ? '{}' : envelope(Buffer.from(isStream ? '{}' : ''));
+    const path = isStream ? streamPath : unaryPath;
+    await requestH2(connect(port), { ':path': path, 'content-type': type, [header]: value }, body);
+    await port.whenEnded(1);
+    expect(port.ended[0]?.fault?.reason).toBe('DEADLINE_EXCEEDED');
+    expect(invoked).toBe(false);
   });
 });
 

@@ -15,6 +15,7 @@ import { statusOf } from '../status.ts';
 import { connectTimeout, grpcTimeout } from '../timeout.ts';
 import { completeError, connectErrorOf, faultOf } from './errors.ts';
 import { createExchange, type Exchange, exchangeOf, universalRequest } from './exchange.ts';
+import { checkGet } from './get.ts';
 import { isGrpcWebText } from './grpc-web-text.ts';
 import { jsonOptions } from './json.ts';
 import { StreamReply, UnaryReply } from './replies.ts';
@@ -59,6 +60,7 @@ export function createConnectLane(init: ConnectLaneInit): ConnectLane {
       watchErrors(context, exchange, own.has(exchange.call.method));
       try {
         if (!init.open.has(exchange.call.method)) await parts.gate.authenticate(exchange.call);
+        checkGet(context);
       } catch (thrown) {
         throw fail(exchange, thrown);
       }
