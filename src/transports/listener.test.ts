@@ -131,6 +131,34 @@ describe('bad requests', () => {
     expect(await sendRaw(port, request)).toMatch(/^HTTP\/1\.1 200 [\s\S]*SERVING/);
   });
 
+  it.each([
+    ['none', 'x: a'],
+    ['two', 'host: a\r\nHost: a'],
+    ['two that differ', 'host: a\r\nhost: b'],
+  ])('of HTTP/1.1 with %s Host are refused, and logged', async (_name, host) => {
+    const port = await open();
+    const [head, body = ''] = (await sendRaw(port.port, get.replace('host: a', host))).split('\r\n\r\n');
+    expect(head).toMatch(/^HTTP\/1\.1 400 /);
+    expect(head).toMatch(/^connection: close$/m);
+    expect(JSON.parse(body).error.message).toMatch(/Host/);
+    await port.whenEnded(1);
+    expect(port.ended[0]).toMatchObject({ call: { method: 'unknown' }, fault: { reason: 'FIELD_INVALID' } });
+    expect(head).toContain(`x-request-id: ${port.ended[0]?.call.id}`);
+  });
+
+  it.each([
+    ['http://a/grpc.health.v1.Health/Check', 200],
+    ['HTTPS://a:1/grpc.health.v1.Health/Check?x=1', 200],
+    ['http://a', 404],
+    ['http://a?x=/grpc.health.v1.Health/Check', 404],
+    ['*', 404],
+  ])('for %s are routed by the path', async (target, status) => {
+    const { port } = await open();
+    const head = `POST ${target} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\nconnection: close\r\n`;
+    const answer = await sendRaw(port, `${head}content-length: 2\r\n\r\n{}`);
+    expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
+  });
+
   it('ask in vain to be upgraded to h2c', async () => {
     const { port } = await open();
     const upgrade = get.replace('connection: close', 'connection: upgrade, http2-settings, close\r\nupgrade: h2c');

@@ -4,6 +4,7 @@ import * as net from 'node:net';
 import type { Duplex, Writable } from 'node:stream';
 import * as tls from 'node:tls';
 import { discardMs } from './body.ts';
+import { originForm } from './host.ts';
 import { refuseUnreadable } from './http/client-error.ts';
 import type { ServerOptions, TlsOptions } from './parts.ts';
 
@@ -126,10 +127,13 @@ function createHttp1(options: ListenerOptions, request: RequestHandler): http.Se
       // A late body is told by its transport, which then waits for the rest: Node would write a reply of its own behind that.
       requestTimeout: options.requestTimeoutMs + 2 * discardMs,
       keepAliveTimeout: options.keepAliveTimeoutMs,
+      // Told by the server, with a body and a line in the log.
+      requireHostHeader: false,
       connectionsCheckingInterval: Math.max(20, Math.min(5_000, Math.ceil(options.headersTimeoutMs / 4))),
     },
     (req, res) => {
       last.set(req.socket, res);
+      if (req.url?.startsWith('/') === false) req.url = originForm(req.url);
       if (res.socket === null) closeWithSocket(req, res);
       request(req, res);
     },

@@ -7,6 +7,8 @@ import { reflectionMount, reflectionPaths } from './connect/reflection.ts';
 import { createCors } from './cors.ts';
 import { createGrpcLane } from './grpc/lane.ts';
 import { createHealth } from './health.ts';
+import { hostFault } from './host.ts';
+import { refuse } from './http/exchange.ts';
 import { createHttpSurface } from './http/surface.ts';
 import { createListener, type RequestHandler } from './listener.ts';
 import type { ServerOptions, ServerParts } from './parts.ts';
@@ -55,6 +57,12 @@ export async function createServer(
   const request: RequestHandler = (req, res) => {
     try {
       if (retired && req.httpVersionMajor < 2) res.setHeader('connection', 'close');
+      const fault = 'stream' in req ? undefined : hostFault(req);
+      if (fault !== undefined) {
+        res.setHeader('connection', 'close');
+        refuse(calls, req, res, fault);
+        return;
+      }
       if (cors(req, res)) return;
       (lane.route(req) ?? surface)(req, res);
     } catch {

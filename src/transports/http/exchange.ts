@@ -3,6 +3,7 @@ import { Fault } from '../../kernel/fault.ts';
 import { discard } from '../body.ts';
 import type { Calls } from '../calls.ts';
 import type { ServerRequest, ServerResponse } from '../listener.ts';
+import { openingOf } from '../opening.ts';
 import { type Envelope, inTheClear } from './envelope.ts';
 import { errorHeaders, errorJson } from './errors.ts';
 import { sendText } from './json-reply.ts';
@@ -36,8 +37,15 @@ export class Exchange {
   }
 
   /** Tells a fault with its status, before anything was sent. */
-  fail(fault: Fault): void {
-    if (!this.#closed) sendFault(this.request, this.response, fault, this.call, {}, this.envelope);
+  fail(fault: Fault, headers: Readonly<Record<string, string>> = {}): void {
+    if (!this.#closed) {
+      const all = { ...this.call.replyHeaders, ...errorHeaders(fault), ...headers, ...json };
+      const text = this.envelope(errorJson(fault, this.call.report), true);
+      sendText(this.request, this.response, fault.shape.http, all, text);
+      // What is left of the request's body is read away, so that the caller comes to read the reply. No `connection:
+      // close`: Node would close the socket under a caller that still sends, which then never sees it.
+      discard(this.request);
+    }
     this.settle(fault);
   }
 
@@ -61,22 +69,20 @@ export class Exchange {
   }
 }
 
-/** Whether the whole reply went out. Over HTTP/2 a reply counts as finished when its stream is reset, too. */
-const isDelivered = ({ writableEnded, writableFinished, stream }: ServerResponse): boolean =>
-  writableEnded && writableFinished && (stream?.rstCode ?? 0) === 0;
-
-/** A fault as a whole reply; what is left of the request's body is read away, so that the caller comes to read it. */
-export function sendFault(
+/**
+ * Refuses a request that no method is asked by: a call all the same, with an id and a line in the log. One name for all
+ * of them, since callers must not be able to make up metric labels.
+ */
+export function refuse(
+  calls: Calls,
   request: ServerRequest,
   response: ServerResponse,
   fault: Fault,
-  call?: Call,
-  headers: Readonly<Record<string, string>> = {},
-  envelope: Envelope = inTheClear,
+  headers?: Readonly<Record<string, string>>,
 ): void {
-  const all = { ...call?.replyHeaders, ...errorHeaders(fault), ...headers, ...json };
-  sendText(request, response, fault.shape.http, all, envelope(errorJson(fault, call?.report), true));
-  // No `connection: close` here: Node would close the socket under a caller that still sends, which then never sees
-  // the reply.
-  discard(request);
+  new Exchange(calls, calls.open(openingOf(request, 'unknown', 'http')), request, response).fail(fault, headers);
 }
+
+/** Whether the whole reply went out. Over HTTP/2 a reply counts as finished when its stream is reset, too. */
+const isDelivered = ({ writableEnded, writableFinished, stream }: ServerResponse): boolean =>
+  writableEnded && writableFinished && (stream?.rstCode ?? 0) === 0;

@@ -465,6 +465,20 @@ describe('what is asked for by path', () => {
     expect((await (await serve()).fetch('/metrics')).status).toBe(404);
   });
 
+  test.each([
+    ['GET', '/nowhere', 'ROUTE_NOT_FOUND'],
+    ['DELETE', '/v1/models', 'METHOD_NOT_ALLOWED'],
+    ['GET', '/v1/models/%zz', 'FIELD_INVALID'],
+    ['GET', '/v1/models?provider=%zz', 'FIELD_INVALID'],
+  ])('a refusal has an id and ends a call: %s %s', async (method, path, reason) => {
+    const { fetch, ended, whenEnded } = await serve();
+    const reply = await fetch(path, { method, headers: { 'x-request-id': 'mine' } });
+    expect(reply.headers.get('x-request-id')).toBe('mine');
+    await whenEnded();
+    expect(ended).toMatchObject([{ call: { id: 'mine', protocol: 'http' }, fault: { reason } }]);
+    if (!path.includes('?')) expect(ended[0]?.call.method).toBe('unknown');
+  });
+
   test('an unknown path is 404, a wrong verb 405 with what is allowed', async () => {
     const { fetch, ended } = await serve();
     const unknown = await fetch('/v1/nothing?x=1', { method: 'POST', body: 'x' });
@@ -478,7 +492,6 @@ describe('what is asked for by path', () => {
     const options = await fetch('/v1/models', { method: 'OPTIONS' });
     expect([options.status, options.headers.get('allow')]).toEqual([204, 'GET, HEAD']);
     expect((await fetch('/v1/models/%zz')).status).toBe(400);
-    expect(ended).toEqual([]);
   });
 });
 

@@ -9,7 +9,7 @@ import type { MetricsPage, ServerOptions, ServerParts } from '../parts.ts';
 import { readBody, requireJson } from './body.ts';
 import { methodPath, serveChat, WholeReply } from './chat.ts';
 import { type AnswerCodec, answerCodec } from './codecs.ts';
-import { Exchange, sendFault } from './exchange.ts';
+import { Exchange, refuse } from './exchange.ts';
 import { sendText } from './json-reply.ts';
 import { requestOf } from './query.ts';
 import { createRoutes, type Route } from './routes.ts';
@@ -36,8 +36,8 @@ export function createHttpSurface(parts: SurfaceParts, options: SurfaceOptions, 
     const found = table.match(verb, path);
     if (found === undefined) {
       const message = `unknown URL: ${verb} ${path.slice(0, 200)}`;
-      sendFault(request, response, new Fault('ROUTE_NOT_FOUND', message));
-    } else if ('allow' in found) refuseVerb(request, response, verb, found.allow);
+      refuse(calls, request, response, new Fault('ROUTE_NOT_FOUND', message));
+    } else if ('allow' in found) refuseVerb(calls, request, response, verb, found.allow);
     else {
       const { route, variables } = found;
       const exchange = new Exchange(
@@ -73,7 +73,7 @@ export function createHttpSurface(parts: SurfaceParts, options: SurfaceOptions, 
 
   function serveMetrics(request: ServerRequest, response: ServerResponse, verb: string): void {
     if (verb !== 'GET' && verb !== 'HEAD') {
-      refuseVerb(request, response, verb, ['GET', 'HEAD']);
+      refuseVerb(calls, request, response, verb, ['GET', 'HEAD']);
       return;
     }
     if (metrics === undefined) return;
@@ -83,7 +83,7 @@ export function createHttpSurface(parts: SurfaceParts, options: SurfaceOptions, 
     }
     metrics.text().then(
       (text) => sendText(request, response, 200, { 'content-type': metrics.contentType }, text),
-      (thrown: unknown) => sendFault(request, response, Fault.from(thrown)),
+      (thrown: unknown) => refuse(calls, request, response, Fault.from(thrown)),
     );
   }
 
@@ -108,18 +108,23 @@ export function createHttpSurface(parts: SurfaceParts, options: SurfaceOptions, 
       if (path === '/metrics' && metrics !== undefined) serveMetrics(request, response, verb);
       else serve(request, response, verb, path, mark < 0 ? '' : url.slice(mark + 1));
     } catch (thrown) {
-      sendFault(request, response, Fault.from(thrown));
+      refuse(calls, request, response, Fault.from(thrown));
     }
   };
 }
 
-function refuseVerb(request: ServerRequest, response: ServerResponse, verb: string, allow: readonly string[]): void {
+function refuseVerb(
+  calls: Calls,
+  request: ServerRequest,
+  response: ServerResponse,
+  verb: string,
+  allow: readonly string[],
+): void {
   const headers = { allow: allow.join(', ') };
   if (verb === 'OPTIONS') {
     response.writeHead(204, headers);
     response.end();
-  } else
-    sendFault(request, response, new Fault('METHOD_NOT_ALLOWED', `${verb} is not allowed here`), undefined, headers);
+  } else refuse(calls, request, response, new Fault('METHOD_NOT_ALLOWED', `${verb} is not allowed here`), headers);
 }
 
 /** Runs a step of a call; what it throws is the call's fault. */
