@@ -480,7 +480,7 @@ describe('what is asked for by path', () => {
   });
 
   test('an unknown path is 404, a wrong verb 405 with what is allowed', async () => {
-    const { fetch, ended } = await serve();
+    const { fetch } = await serve();
     const unknown = await fetch('/v1/nothing?x=1', { method: 'POST', body: 'x' });
     expect([unknown.status, (await errorOf(unknown))['code']]).toEqual([404, 'unknown_url']);
     const wrong = await fetch('/v1/chat/completions');
