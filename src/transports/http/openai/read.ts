@@ -81,6 +81,13 @@ export function stringsAt(value: unknown, at: Place, key: string): string[] {
   return arrayAt(value, at, key).map((item, i) => stringAt(item, place, i));
 }
 
+/** A list that may be written as its one item. */
+export function stringOrStringsAt(value: unknown, at: Place, key: string): string[] {
+  if (typeof value === 'string') return [value];
+  if (!Array.isArray(value)) throw wrong(at, key, 'a string or an array of strings');
+  return stringsAt(value, at, key);
+}
+
 /** A 64-bit integer, exact: JSON.parse rounds beyond 2^53, so the digits are read from the source text. */
 export function int64At(value: unknown, at: Place, key: string): bigint {
   if (typeof value === 'number' && Number.isInteger(value)) {

@@ -531,6 +531,12 @@ describe('a wrong value is refused by its path', () => {
     expect(paramOf(body)).toBe(path);
   });
 
+  test('a field of two forms is told both', () => {
+    expect(() => decode({ model: 'm', messages: user, stop: 1 })).toThrow(
+      'stop: must be a string or an array of strings',
+    );
+  });
+
   test('whatever stands at whatever place: a fault with a path, or a message that can be encoded', () => {
     const names = [
       'model',

@@ -27,7 +27,7 @@ import {
   setString,
   setStrings,
   stringAt,
-  stringsAt,
+  stringOrStringsAt,
 } from './read.ts';
 import { responseFormatAt } from './response-format.ts';
 import { functionCallAt, toolChoiceAt } from './tool-choice.ts';
@@ -65,7 +65,7 @@ const parameters: Readonly<Record<string, Field<Draft>>> = {
   max_tokens: on(setCount('maxTokens')),
   max_completion_tokens: on(setCount('maxCompletionTokens')),
   stop: ({ request }, value, at, key) => {
-    request.stop = typeof value === 'string' ? [value] : stringsAt(value, at, key);
+    request.stop = stringOrStringsAt(value, at, key);
   },
   n: on(setCount('n')),
   seed: ({ request }, value, at, key) => {
