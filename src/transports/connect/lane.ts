@@ -13,13 +13,14 @@ import { pathOf } from '../paths.ts';
 import { finished, reset } from '../response.ts';
 import { statusOf } from '../status.ts';
 import { connectTimeout, grpcTimeout } from '../timeout.ts';
+import { UnaryReply } from '../unary-reply.ts';
 import { completeError, connectErrorOf, faultOf } from './errors.ts';
 import { createExchange, type Exchange, exchangeOf, universalRequest } from './exchange.ts';
 import { checkGet } from './get.ts';
 import { isGrpcWebText } from './grpc-web-text.ts';
 import { jsonOptions } from './json.ts';
-import { StreamReply, UnaryReply } from './replies.ts';
 import { respond } from './respond.ts';
+import { StreamReply } from './stream-reply.ts';
 import { refusesUnknown, refuseUnknown } from './unknown.ts';
 
 /** Services with handlers of Connect's own kind, beside the methods of the contract. */

@@ -3,30 +3,16 @@ import type {
   StreamChatCompletionResponse,
 } from '../../../gen/es/llmbridge/v1/chat_service_pb.ts';
 import { Fault, invalidField } from '../../kernel/fault.ts';
-import type { Method, Reply, Rpc } from '../../kernel/method.ts';
+import type { Method, Rpc } from '../../kernel/method.ts';
 import type { Seals } from '../../kernel/seals.ts';
+import { pathOf } from '../paths.ts';
+import { UnaryReply } from '../unary-reply.ts';
 import { sealedEnvelope } from './envelope.ts';
 import type { Exchange } from './exchange.ts';
 import { type DecodedRequest, decodeRequest } from './openai/request.ts';
 import { encodeResponse } from './openai/response.ts';
 import type { Route } from './routes.ts';
 import { SseReply, type SseTimes } from './sse.ts';
-
-/** A unary method's one message. */
-export class WholeReply<O> implements Reply<O> {
-  value: O | undefined;
-
-  message(message: O): boolean {
-    this.value = message;
-    return true;
-  }
-
-  onDrain(resume: () => void): void {
-    resume();
-  }
-}
-
-export const methodPath = ({ desc }: Rpc): string => `/${desc.parent.typeName}/${desc.name}`;
 
 /** What a sealed request to this surface is bound to, and its reply (docs/sealing.md). */
 const sealedMethod = '/v1/chat/completions';
@@ -59,19 +45,18 @@ function serveDecoded(exchange: Exchange, route: Route, decoded: DecodedRequest,
   if (!decoded.stream) return serveWhole(exchange, route.rpc, decoded);
   if (route.stream === undefined) throw new Fault('ROUTE_NOT_FOUND', 'this method has no streamed form');
   call.streaming = true;
-  call.method = methodPath(route.stream);
+  call.method = pathOf(route.stream.desc);
   return serveStream(exchange, route.stream, decoded, times);
 }
 
 async function serveWhole(exchange: Exchange, { handle }: Rpc, decoded: DecodedRequest): Promise<void> {
-  const reply = new WholeReply<ChatCompletionResponse>();
+  const reply = new UnaryReply<ChatCompletionResponse>();
   await (handle as unknown as Method<DecodedRequest['request'], ChatCompletionResponse>)(
     exchange.call,
     decoded.request,
     reply,
   );
-  if (reply.value === undefined) throw new Fault('INTERNAL', 'internal error', { cause: 'the method gave no answer' });
-  exchange.answer(200, encodeResponse(reply.value, decoded.legacyFunctions));
+  exchange.answer(200, encodeResponse(reply.take(), decoded.legacyFunctions));
 }
 
 async function serveStream(

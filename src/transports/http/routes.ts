@@ -51,8 +51,7 @@ export function createRoutes(rpcs: readonly Rpc[]): RouteTable {
 
   function add(route: Route): void {
     const segments = parseTemplate(route.template, route.rpc.desc.input);
-    const shape = segments.map((segment) => (typeof segment === 'string' ? segment : segment.rest ? '**' : '*'));
-    const path = `/${shape.join('/')}`;
+    const path = shapeOf(segments);
     const isLiteral = segments.every((segment) => typeof segment === 'string');
     let verbs = isLiteral ? literal.get(path) : patterns.find((pattern) => shapeOf(pattern.segments) === path)?.routes;
     if (verbs === undefined) {

@@ -6,8 +6,10 @@ import type { Calls } from '../calls.ts';
 import type { RequestHandler, ServerRequest, ServerResponse } from '../listener.ts';
 import { openingOf } from '../opening.ts';
 import type { MetricsPage, ServerOptions, ServerParts } from '../parts.ts';
+import { pathOf } from '../paths.ts';
+import { UnaryReply } from '../unary-reply.ts';
 import { readBody, requireJson } from './body.ts';
-import { methodPath, serveChat, WholeReply } from './chat.ts';
+import { serveChat } from './chat.ts';
 import { type AnswerCodec, answerCodec } from './codecs.ts';
 import { Exchange, refuse } from './exchange.ts';
 import { sendText } from './json-reply.ts';
@@ -42,7 +44,7 @@ export function createHttpSurface(parts: SurfaceParts, options: SurfaceOptions, 
       const { route, variables } = found;
       const exchange = new Exchange(
         calls,
-        calls.open(openingOf(request, methodPath(route.rpc), 'http')),
+        calls.open(openingOf(request, pathOf(route.rpc.desc), 'http')),
         request,
         response,
       );
@@ -142,9 +144,8 @@ function settle(exchange: Exchange, work: Promise<void>): void {
 
 /** A method whose request is its path and query. */
 async function ask(exchange: Exchange, { rpc }: Route, codec: AnswerCodec, request: Message): Promise<void> {
-  const reply = new WholeReply<Message>();
+  const reply = new UnaryReply<Message>();
   await rpc.handle(exchange.call, request, reply);
-  const { value } = reply;
-  if (value === undefined) throw new Fault('INTERNAL', 'internal error', { cause: 'the method gave no answer' });
-  exchange.answer(codec.status(value), codec.text(value));
+  const answer = reply.take();
+  exchange.answer(codec.status(answer), codec.text(answer));
 }
