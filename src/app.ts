@@ -3,6 +3,7 @@ import { ChatService } from '../gen/es/llmbridge/v1/chat_service_pb.ts';
 import { HealthService } from '../gen/es/llmbridge/v1/health_service_pb.ts';
 import { ModelService } from '../gen/es/llmbridge/v1/model_service_pb.ts';
 import { Balancer } from './balancer/balancer.ts';
+import { countedAndWatched } from './balancer-events.ts';
 import { balancerSettings } from './balancer-settings.ts';
 import { createChat } from './chat/chat.ts';
 import type { GatewayConfig } from './config/gateway-config.ts';
@@ -10,12 +11,12 @@ import { createGates } from './gates.ts';
 import { intercept } from './interceptors/pipeline.ts';
 import { type Clock, systemClock } from './kernel/clock.ts';
 import type { Rpc } from './kernel/method.ts';
-import type { Provider, Route, Target, TokenPrice } from './kernel/provider.ts';
 import { Readiness } from './kernel/readiness.ts';
 import { createLimits } from './limits.ts';
 import { listedAtOnce } from './model-discovery.ts';
 import { createProviders } from './provider-set.ts';
 import { providerTypes } from './providers/index.ts';
+import { createRoutes } from './routes.ts';
 import { createSealing } from './sealing.ts';
 import { serverOptions } from './server-options.ts';
 import { createCallCosts } from './services/call-costs.ts';
@@ -34,6 +35,7 @@ import { createLimitMetrics } from './telemetry/limit-metrics.ts';
 import { createLogger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { createObserver } from './telemetry/observer.ts';
+import { pathOf } from './transports/paths.ts';
 import { createServer } from './transports/server.ts';
 import { version } from './version.ts';
 
@@ -71,17 +73,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
     config.balancer.timeouts,
     clock,
   );
-  const routes = new Map<string, Route>();
-  for (const { name, policy, targets } of config.models) {
-    routes.set(name, {
-      name,
-      policy,
-      targets: targets.flatMap(({ provider: providerName, price, ...target }) => {
-        const provider = providers.get(providerName);
-        return provider === undefined ? [] : [routeTarget(provider, price, target)];
-      }),
-    });
-  }
+  const routes = createRoutes(config.models, providers);
   const catalog = { providers, routes };
 
   const balancer = new Balancer({ clock, settings: balancerSettings(config) });
@@ -128,27 +120,13 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
   ];
 
   const labels = createLabels({
-    methods: rpcs.map(({ desc }) => `/${desc.parent.typeName}/${desc.name}`),
+    methods: rpcs.map(({ desc }) => pathOf(desc)),
     providers: providers.values(),
     routes: routes.values(),
   });
   const counted = createBalancerMetrics(metrics.registry, labels, () => balancer.states());
   const watched = watchRoutes(balancer, routes.values(), readiness, clock);
-  balancer.events = {
-    ...counted,
-    ejected(target, ms) {
-      counted.ejected(target, ms);
-      watched.ejected(target, ms);
-    },
-    cooled(target, why, ms) {
-      counted.cooled(target, why, ms);
-      watched.cooled(target, why, ms);
-    },
-    probed(provider, up) {
-      counted.probed(provider, up);
-      watched.probed(provider, up);
-    },
-  };
+  balancer.events = countedAndWatched(counted, watched);
   const gates = createGates(config, clock, { ...events, ...createGateMetrics(metrics.registry) });
   const page = { contentType: metrics.contentType, text: metrics.text, gate: gates.metrics };
   await Promise.all([sealing.begun(), limits.begun()]);
@@ -192,34 +170,3 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
     },
   };
 }
-
-type RouteTarget = GatewayConfig['models'][number]['targets'][number];
-
-/** A route's target; prices are by the million tokens in the file. */
-function routeTarget(
-  provider: Provider,
-  price: RouteTarget['price'],
-  { model, weight, priority, context, lacks }: Omit<RouteTarget, 'provider' | 'price'>,
-): Target {
-  return {
-    provider,
-    model,
-    weight,
-    priority,
-    ...(price && { price: tokenPrice(price) }),
-    ...(context !== undefined && { context }),
-    ...(lacks && { lacks }),
-  };
-}
-
-const tokenPrice = ({
-  prompt,
-  completion,
-  cached_prompt,
-  cache_write,
-}: NonNullable<RouteTarget['price']>): TokenPrice => ({
-  prompt: prompt / 1e6,
-  completion: completion / 1e6,
-  ...(cached_prompt !== undefined && { cachedPrompt: cached_prompt / 1e6 }),
-  ...(cache_write !== undefined && { cacheWrite: cache_write / 1e6 }),
-});
