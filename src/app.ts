@@ -13,7 +13,7 @@ import { type Clock, systemClock } from './kernel/clock.ts';
 import type { Rpc } from './kernel/method.ts';
 import { Readiness } from './kernel/readiness.ts';
 import { createLimits } from './limits.ts';
-import { listedAtOnce } from './model-discovery.ts';
+import { configuredLists } from './model-discovery.ts';
 import { createProviders } from './provider-set.ts';
 import { providerTypes } from './providers/index.ts';
 import { createRoutes } from './routes.ts';
@@ -21,7 +21,6 @@ import { createSealing } from './sealing.ts';
 import { serverOptions } from './server-options.ts';
 import { createCallCosts } from './services/call-costs.ts';
 import { createHealthRpc, providerProbe } from './services/health.ts';
-import { createModelLists } from './services/model-lists.ts';
 import { loadPrices, loadRates } from './services/model-prices.ts';
 import { createModelRpcs } from './services/models.ts';
 import { startProbes } from './services/probes.ts';
@@ -57,6 +56,8 @@ export interface Gateway {
   drain(reason: string): Promise<void>;
 }
 
+const services = [ChatService, ModelService, HealthService].map(({ typeName }) => typeName);
+
 /** Puts the gateway together and starts it. Rejects when the port can't be had. */
 export async function createGateway(config: GatewayConfig, overrides: GatewayOverrides = {}): Promise<Gateway> {
   const clock = overrides.clock ?? systemClock;
@@ -78,25 +79,10 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
 
   const balancer = new Balancer({ clock, settings: balancerSettings(config) });
   for (const route of routes.values()) balancer.ofRoute(route);
-  const costs = createCallCosts({
-    routes: routes.values(),
-    clock,
-    lists: loadRates,
-    onFailure: events.pricesUnknown,
-  });
-  const modelLists = createModelLists({
-    providers: providers.values(),
-    eager: listedAtOnce(Object.values(config.providers), providerTypes),
-    clock,
-    intervalMs: config.discovery.interval,
-    timeoutMs: config.discovery.timeout,
-    onFailure: events.modelsUnlisted,
-  });
+  const costs = createCallCosts({ routes: routes.values(), clock, lists: loadRates, onFailure: events.pricesUnknown });
+  const modelLists = configuredLists(config, providerTypes, providers.values(), clock, events);
 
-  const readiness = new Readiness([
-    ...[ChatService, ModelService, HealthService].map(({ typeName }) => typeName),
-    ...[...routes.keys()].map(healthName),
-  ]);
+  const readiness = new Readiness([...services, ...[...routes.keys()].map(healthName)]);
   const sealing = createSealing(security.sealing, clock, events);
   const metrics = createMetrics({ version, runtime: true });
   const limits = createLimits(config, clock, createLimitMetrics(metrics.registry), events);

@@ -1,5 +1,9 @@
+import type { GatewayConfig } from './config/gateway-config.ts';
 import type { ProviderInstance } from './config/providers.ts';
-import type { ProviderType } from './kernel/provider.ts';
+import type { Clock } from './kernel/clock.ts';
+import type { Provider, ProviderType } from './kernel/provider.ts';
+import { createModelLists, type ModelLists } from './services/model-lists.ts';
+import type { GatewayEvents } from './telemetry/gateway-events.ts';
 
 /** Whether an instance is asked for its models: as its `list_models` says, else where it has a key. */
 export const isListed = (
@@ -20,3 +24,20 @@ export function listedAtOnce(instances: Iterable<ProviderInstance>, types: reado
   }
   return names;
 }
+
+/** The providers' lists of models, as the configuration says when they are asked for. */
+export const configuredLists = (
+  { discovery, providers: instances }: GatewayConfig,
+  types: readonly ProviderType[],
+  providers: Iterable<Provider>,
+  clock: Clock,
+  { modelsUnlisted }: GatewayEvents,
+): ModelLists =>
+  createModelLists({
+    providers,
+    eager: listedAtOnce(Object.values(instances), types),
+    clock,
+    intervalMs: discovery.interval,
+    timeoutMs: discovery.timeout,
+    onFailure: modelsUnlisted,
+  });
