@@ -414,6 +414,13 @@ describe('a GET of Connect', () => {
   });
 });
 
+it('passes over fields of JSON that the contract does not have, as of binary', async () => {
+  const port = await openWith();
+  const body = '{"model":"m","noSuchField":{"a":[1]},"messages":[{"odd":1}]}';
+  const reply = await requestH2(connect(port), { ':path': unaryPath, 'content-type': 'application/json' }, body);
+  expect([reply.headers[':status'], reply.body.toString()]).toEqual([200, '{"id":"m"}']);
+});
+
 describe('a deadline that has passed', () => {
   it.each([
     ['application/json', 'connect-timeout-ms', '0'],
