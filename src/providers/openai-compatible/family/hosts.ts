@@ -33,6 +33,13 @@ export const hosts: readonly CompatibleProvider[] = [
     },
   },
   {
+    type: 'nebius',
+    title: 'Nebius Token Factory',
+    baseUrl: 'https://api.tokenfactory.nebius.com/v1',
+    keyVariable: 'NEBIUS_API_KEY',
+    quirks: { topK: true, developerRole: 'system' },
+  },
+  {
     type: 'vercel',
     title: 'Vercel AI Gateway',
     baseUrl: 'https://ai-gateway.vercel.sh/v1',
