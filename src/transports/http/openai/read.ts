@@ -76,7 +76,7 @@ export function arrayAt(value: unknown, at: Place, key: string | number): readon
   return value;
 }
 
-export function stringsAt(value: unknown, at: Place, key: string): string[] {
+function stringsAt(value: unknown, at: Place, key: string): string[] {
   const place = at.at(key);
   return arrayAt(value, at, key).map((item, i) => stringAt(item, place, i));
 }
