@@ -25,6 +25,9 @@ const schema = {
   additionalProperties: false,
 };
 
+/** Other entries of the OpenAI family that a server of this kind may stand behind. */
+const entries = ['llama.cpp', 'vllm', 'lm-studio', 'localai', 'huggingface'];
+
 suite("a real model server's own ways", ['python'], () => {
   let llama: Llama;
   let gateway: TestGateway;
@@ -33,7 +36,10 @@ suite("a real model server's own ways", ['python'], () => {
 
   beforeAll(async () => {
     llama = await startLlama();
-    gateway = await startGateway(`providers: { llama: { type: openai-compatible, base_url: "${llama.baseUrl}" } }`);
+    gateway = await startGateway(`
+providers:
+  llama: { type: openai-compatible, base_url: "${llama.baseUrl}" }
+${entries.map((type) => `  ${type}: { type: ${type}, base_url: "${llama.baseUrl}", api_keys: [unused] }`).join('\n')}`);
     sdk = new OpenAI({ baseURL: `${gateway.url}/v1`, apiKey: 'sk-unused', maxRetries: 0 });
     grpc = new ChatServiceClient(`127.0.0.1:${gateway.port}`, credentials.createInsecure());
   });
@@ -48,6 +54,28 @@ suite("a real model server's own ways", ['python'], () => {
   const asking = (content: string, maxTokens: number) =>
     ChatCompletionRequest.fromPartial({ model, maxTokens, messages: [{ role: Role.ROLE_USER, content }] });
   const question = 'Name a place.';
+
+  test.each(entries)('it answers behind the entry %s, whole and streamed', async (type) => {
+    const named = { ...asking(question, 12), model: 'tiny-random', provider: type };
+    const reply = await chat(ChatCompletionRequest.fromPartial(named));
+    expect(reply.report).toMatchObject({ provider: type });
+    expect(reply.usage?.completionTokens).toBeGreaterThan(0);
+    const stream = await sdk.chat.completions.create({
+      model: `${type}/tiny-random`,
+      messages: [{ role: 'user', content: question }],
+      max_tokens: 12,
+      stream: true,
+      stream_options: { include_usage: true },
+    });
+    let finish: string | null = null;
+    let tokens = 0;
+    for await (const chunk of stream) {
+      finish = chunk.choices[0]?.finish_reason ?? finish;
+      tokens = chunk.usage?.completion_tokens ?? tokens;
+    }
+    expect(finish).toMatch(/^(stop|length)$/);
+    expect(tokens).toBeGreaterThan(0);
+  });
 
   test('a JSON schema over gRPC becomes the grammar that it samples by', async () => {
     const format = ResponseFormat.fromPartial({ jsonSchema: { name: 'place', schema: JSON.stringify(schema) } });
