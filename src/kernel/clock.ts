@@ -4,7 +4,7 @@ export interface Clock {
   now(): number;
   /** Milliseconds since the Unix epoch; for what leaves the process. */
   wall(): number;
-  /** Runs `action` after `ms` unless the function returned is called first. The timer keeps no process alive. */
+  /** Runs `action` after `ms`, never before, unless the function returned is called first. The timer keeps no process alive. */
   after(ms: number, action: () => void): () => void;
 }
 
@@ -12,7 +12,8 @@ export const systemClock: Clock = {
   now: () => performance.now(),
   wall: () => Date.now(),
   after(ms, action) {
-    const timer = setTimeout(action, ms);
+    // Node cuts fractions off and counts from a loop time that may be a millisecond old: it would be early.
+    const timer = setTimeout(action, Math.ceil(ms) + 1);
     timer.unref();
     return () => clearTimeout(timer);
   },
