@@ -71,7 +71,14 @@ export function createProviders(
       models,
       ...(isListed(instance, type) && { listing: new ModelListing() }),
       ...regionOf(options),
-      ...(probe && { probe: { intervalMs: probe.interval, timeoutMs: probe.timeout, path: probe.path } }),
+      ...(probe && {
+        probe: {
+          intervalMs: probe.interval,
+          timeoutMs: probe.timeout,
+          failureThreshold: probe.failure_threshold,
+          path: probe.path,
+        },
+      }),
       ...(prefill !== undefined && { prefill }),
       ...(forward_headers && { forwards: forward_headers }),
     });

@@ -5,6 +5,8 @@ export class Pulse {
   readonly #clock: Clock;
   readonly #changed: (up: boolean) => void;
   #up = true;
+  /** Probes in a row that it did not answer. */
+  #missed = 0;
   #newsAt = 0;
 
   constructor(clock: Clock, changed: (up: boolean) => void = () => {}) {
@@ -23,13 +25,16 @@ export class Pulse {
 
   /** It answered a probe, or a call. */
   succeeded(): void {
+    this.#missed = 0;
     if (this.#up) return;
     this.#up = true;
     this.#changed(true);
   }
 
-  /** It did not answer a probe; what becomes of the next one is known in so many milliseconds. */
-  failed(newsMs: number): void {
+  /** It did not answer a probe: it is down at so many in a row. What becomes of the next is known in so many milliseconds. */
+  failed(newsMs: number, threshold: number): void {
+    this.#missed++;
+    if (this.#missed < threshold) return;
     this.#newsAt = this.#clock.now() + newsMs;
     if (!this.#up) return;
     this.#up = false;

@@ -75,6 +75,7 @@ export const providerOverrides = {
     .strictObject({
       interval: duration.prefault('30s').describe('How often.'),
       timeout: duration.prefault('5s').describe('How long an answer may take.'),
+      failure_threshold: z.int().min(1).default(3).describe('Failed probes in a row that take its targets out.'),
       path: z
         .string()
         .startsWith('/')
@@ -82,7 +83,7 @@ export const providerOverrides = {
         .describe('What is asked for; the list of models where it is not set.'),
     })
     .optional()
-    .describe('Requests that cost no tokens; while they fail, its targets are passed over.'),
+    .describe('Requests that cost no tokens; once enough of them failed in a row, its targets are passed over.'),
   prefill: z
     .boolean()
     .optional()

@@ -43,6 +43,8 @@ export interface ProviderProbe {
   readonly intervalMs: number;
   /** How long an answer may take. */
   readonly timeoutMs: number;
+  /** Probes in a row without an answer that make it count as down. */
+  readonly failureThreshold: number;
   /** What is asked for, with a GET; the list of models where undefined. */
   readonly path: string | undefined;
 }

@@ -7,7 +7,7 @@ const failing = 500;
 
 /**
  * Probes the providers that are to be, by a request that costs no tokens: at once, and again after each interval. One
- * that does not answer is passed over until a probe or a call succeeds.
+ * that leaves enough of them in a row unanswered is passed over until a probe or a call succeeds.
  */
 export function startProbes(providers: Iterable<Provider>, balancer: Balancer): { close(): void } {
   const { clock } = balancer;
@@ -23,7 +23,7 @@ export function startProbes(providers: Iterable<Provider>, balancer: Balancer): 
       stops.delete(stop);
       if (closed) return;
       if (answered) pulse.succeeded();
-      else pulse.failed(settings.intervalMs + settings.timeoutMs);
+      else pulse.failed(settings.intervalMs + settings.timeoutMs, settings.failureThreshold);
       const again = clock.after(settings.intervalMs, () => {
         stops.delete(again);
         probe(provider, settings);

@@ -30,7 +30,7 @@ providers:
     base_url: "http://127.0.0.1:${(shaky.address() as AddressInfo).port}/v1"
     api_keys: [secret]
     list_models: false
-    probe: { interval: 20ms, timeout: 150ms }
+    probe: { interval: 20ms, timeout: 150ms, failure_threshold: 2 }
   sound: { type: openai, base_url: "http://127.0.0.1:${simulator.port}/v1", api_keys: [k] }
 models:
   - { name: both, policy: [priority], targets: [{ provider: shaky, model: sim }, { provider: sound, model: sim }] }
