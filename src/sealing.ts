@@ -19,7 +19,7 @@ export interface Sealing {
 
 /** Throws where a secret is not of 256 bits. */
 export function createSealing(
-  { mode, keys, window, epoch_guard }: GatewayConfig['security']['sealing'],
+  { mode, keys, window, epoch_guard, padding }: GatewayConfig['security']['sealing'],
   clock: Clock,
   events: Pick<GatewayEvents, 'sealingKeyWorn'>,
 ): Sealing {
@@ -27,7 +27,13 @@ export function createSealing(
     keys.map(({ id, secret, state, user }) => ({ id, secret: parseSecret(secret) ?? Buffer.alloc(0), state, user })),
   );
   const guard = new MemoryReplayGuard({ windowMs: window, epochGuardMs: epoch_guard, clock });
-  const seals = createSeals({ ring: () => ring, guard, clock, worn: events.sealingKeyWorn });
+  const seals = createSeals({
+    ring: () => ring,
+    guard,
+    clock,
+    worn: events.sealingKeyWorn,
+    padding: padding === 'off' ? undefined : padding,
+  });
   return {
     seals: mode === 'off' ? undefined : seals,
     unseal: createUnseal({ mode, seals }),

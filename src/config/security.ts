@@ -2,7 +2,7 @@ import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { parseSecret } from '../crypto/key-ring.ts';
 import { secret } from './secret.ts';
-import { duration } from './units.ts';
+import { duration, parseSize } from './units.ts';
 
 const cidr = z.string().refine((text) => ipaddr.isValidCIDR(text), { error: 'must be a CIDR such as 10.0.0.0/8' });
 
@@ -72,6 +72,17 @@ const sealingKey = z.strictObject({
   user: z.string().min(1).optional().describe('The one user it is for; any where not set.'),
 });
 
+const padding = z
+  .union([z.string(), z.number()], { error: 'must be off, pow2 or a size such as 256B' })
+  .transform((value, context) => {
+    if (value === 'off' || value === 'pow2') return value;
+    const bytes = parseSize(String(value).trim());
+    if (bytes !== undefined && bytes >= 16 && bytes <= 2 ** 20) return bytes;
+    context.addIssue('must be off, pow2 or a size from 16B to 1MiB');
+    return z.NEVER;
+  })
+  .meta({ kind: '`off`, `pow2` or size' });
+
 const sealing = z.strictObject({
   mode: z
     .enum(['off', 'optional', 'required'])
@@ -83,6 +94,9 @@ const sealing = z.strictObject({
     .enum(['closed', 'open'])
     .default('closed')
     .describe('Refuse or accept sealed calls without a replay store.'),
+  padding: padding
+    .prefault('off')
+    .describe('Lengths that messages of replies are filled up to: powers of two, or multiples of so many bytes.'),
   keys: z.array(sealingKey).default([]).describe('The key ring.'),
 });
 

@@ -1,4 +1,5 @@
 import type { KeyRing } from '../crypto/key-ring.ts';
+import { type Padding, pad } from '../crypto/padding.ts';
 import { openRequest } from '../crypto/seal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
@@ -14,6 +15,8 @@ export interface SealsOptions {
   readonly worn: (keyId: string) => void;
   /** How many are that; half of what 96-bit random nonces are good for (NIST SP 800-38D, section 8.3) by default. */
   readonly mostMessages?: number;
+  /** What messages of replies are filled up to; as they are where not set. */
+  readonly padding?: Padding | undefined;
 }
 
 const invalid = () => new Fault('SEAL_INVALID', 'the sealed message is not valid');
@@ -23,7 +26,7 @@ const replayed = () => new Fault('SEAL_REPLAYED', 'the sealed message was receiv
 const halfOfAll = 2 ** 31;
 
 /** Opens sealed requests: they verify first, and only then is their nonce claimed. */
-export function createSeals({ ring, guard, clock, worn, mostMessages = halfOfAll }: SealsOptions): Seals {
+export function createSeals({ ring, guard, clock, worn, mostMessages = halfOfAll, padding }: SealsOptions): Seals {
   // Of keys that verified, so callers can't add to it.
   const messages = new Map<string, number>();
 
@@ -44,7 +47,16 @@ export function createSeals({ ring, guard, clock, worn, mostMessages = halfOfAll
       call.sealedBy = sealed.keyId;
       call.unclaim = () => guard.release(sealed.keyId, sealed.nonce);
       const { plaintext, reply } = opened;
-      return { plaintext, seal: (message, last) => reply.seal(message, Math.floor(clock.wall() / 1000), last) };
+      const form = call.protocol === 'http' ? 'json' : 'binary';
+      return {
+        plaintext,
+        seal(message, last) {
+          // The empty message behind a stream says no more than its mark does, and that stands in the clear.
+          const isMark = last && message.length === 0;
+          const filled = padding === undefined || isMark ? message : pad(message, form, padding);
+          return reply.seal(filled, Math.floor(clock.wall() / 1000), last);
+        },
+      };
     },
   };
 }

@@ -8,6 +8,7 @@ import { Role } from '../../gen/es/llmbridge/v1/content_pb.ts';
 import { aesGcmSeal } from '../../src/crypto/aes-gcm.ts';
 import { replyAad, replyNonce, requestAad } from '../../src/crypto/format.ts';
 import { replyKey, requestKey } from '../../src/crypto/keys.ts';
+import { type Form, type Padding, pad } from '../../src/crypto/padding.ts';
 
 // The test vectors of docs/sealing.md: `node test/support/sealing-vectors.ts > docs/sealing-vectors.json`.
 
@@ -33,6 +34,12 @@ const binary = toBinary(
   ChatCompletionRequestSchema,
   create(ChatCompletionRequestSchema, { model: 'fast', messages: [{ role: Role.USER, content: 'Hi' }] }),
 );
+/** A request of so many bytes, 3 to 129. */
+function binaryOf(length: number): Uint8Array {
+  const model = 'm'.repeat(length - 2);
+  return toBinary(ChatCompletionRequestSchema, create(ChatCompletionRequestSchema, { model }));
+}
+const chatJson = json({ model: 'fast', messages: [{ role: 'user', content: 'Hi' }] });
 const answer = toBinary(
   ChatCompletionResponseSchema,
   create(ChatCompletionResponseSchema, { choices: [{ message: { role: Role.ASSISTANT, content: 'Hello' } }] }),
@@ -49,7 +56,21 @@ const requests: readonly Given[] = [
     plaintext: json({ model: 'fast', stream: true, messages: [{ role: 'user', content: '你好' }] }),
   },
   { name: 'empty', method: unary, user: '', keyId: 'k1', plaintext: Buffer.alloc(0) },
+  { name: 'binary, padded', method: unary, user: '', keyId: 'k1', plaintext: pad(binary, 'binary', 'pow2') },
+  { name: 'JSON, padded', method: surface, user: 'alice', keyId: 'k1', plaintext: pad(chatJson, 'json', 'pow2') },
 ];
+
+/** Messages, and what they are filled up to. */
+const paddings = [
+  ...[10, 29, 60, 61, 62, 63, 64].map((length) => padded('binary', 'pow2', binaryOf(length))),
+  ...[29, 128].map((length) => padded('binary', 160, binaryOf(length))),
+  ...[chatJson, Buffer.from('{}')].flatMap((text) => [padded('json', 'pow2', text), padded('json', 100, text)]),
+];
+
+function padded(form: Form, padding: Padding, plaintext: Uint8Array) {
+  const filled = pad(plaintext, form, padding);
+  return { form, padding, plaintext: hex(plaintext), padded: hex(filled) };
+}
 
 const replies: readonly (Given & { readonly messages: readonly Uint8Array[] })[] = [
   {
@@ -196,6 +217,7 @@ export function sealingVectors() {
     description: 'Test vectors of docs/sealing.md; all bytes are in hex.',
     requests: goodRequests,
     replies: goodReplies,
+    padding: paddings,
     invalid_requests: invalidRequests(ofAlice, other),
     invalid_replies: invalidReplies(streamed),
   };
