@@ -1,6 +1,7 @@
 import type { GatewayReport } from '../../gen/es/llmbridge/v1/report_pb.ts';
 import type { Usage } from '../../gen/es/llmbridge/v1/usage_pb.ts';
 import { Cancellation } from './cancel.ts';
+import type { CallClaim } from './nonce-claim.ts';
 
 /** How the caller speaks to us; a metric label. */
 export type Protocol = 'grpc' | 'grpc-web' | 'connect' | 'http';
@@ -86,6 +87,8 @@ export class Call {
   certificate: ClientCertificate | undefined;
   /** Id of the key that the request was sealed with; empty for one that came in the clear. */
   sealedBy = '';
+  /** What this call must be the first to claim: set before it is admitted, which claims it and takes the limits in one step. */
+  claim: CallClaim | undefined;
   /** Gives a sealed request's claim back, for a call that is over a limit: the same bytes may be sent again. */
   unclaim: (() => void) | undefined;
 
