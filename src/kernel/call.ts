@@ -14,6 +14,8 @@ export interface Principal {
   readonly method: 'anonymous' | 'api-key' | 'jwt' | 'mtls';
   /** The credential's public name, for the log; empty for none. */
   readonly credential: string;
+  /** Groups the caller is in, by the token's word; undefined where nothing tells. */
+  readonly groups?: readonly string[];
   /** Models this caller may ask for; undefined for all. */
   readonly models?: ReadonlySet<string>;
   /** Whether this caller's chat calls must be sealed, whatever those of others may be. */
