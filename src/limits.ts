@@ -9,7 +9,7 @@ import type { Limits, RateLimiter, Tier } from './kernel/rate-limiter.ts';
 import type { ComponentProbe } from './services/health.ts';
 import { GuardedRateLimiter } from './stores/guarded-rate-limiter.ts';
 import { MemoryRateLimiter } from './stores/memory/rate-limiter.ts';
-import { connectRedis } from './stores/redis/connection.ts';
+import { connectRedis, namesRedis } from './stores/redis/connection.ts';
 import { RedisRateLimiter } from './stores/redis/rate-limiter.ts';
 import type { GatewayEvents } from './telemetry/gateway-events.ts';
 
@@ -75,7 +75,7 @@ export function createLimits(
   const admit = (limiter: RateLimiter, events: LimitEvents) => [
     createAdmit({ limits, limiter, assumedCompletion: group.assumed_completion, events }),
   ];
-  if (redis.url === undefined || group.store === 'memory') return { ...none, interceptors: admit(memory, metrics) };
+  if (!namesRedis(redis) || group.store === 'memory') return { ...none, interceptors: admit(memory, metrics) };
 
   const events: LimitEvents = {
     ...metrics,
@@ -87,7 +87,8 @@ export function createLimits(
   const ready = Promise.withResolvers<void>();
   let warned = false;
   const connection = connectRedis({
-    url: redis.url,
+    ...redis,
+    key: `${redis.prefix}{limits}`,
     // Each decision that fails by it is counted, and the outage logged once.
     failed: () => {},
     ready(policy) {

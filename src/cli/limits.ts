@@ -4,7 +4,7 @@ import { systemClock } from '../kernel/clock.ts';
 import type { Subject } from '../kernel/rate-limiter.ts';
 import { tierLimits } from '../limits.ts';
 import { providerTypes } from '../providers/index.ts';
-import { connectRedis } from '../stores/redis/connection.ts';
+import { connectRedis, namesRedis } from '../stores/redis/connection.ts';
 import { RedisRateLimiter, type Shown } from '../stores/redis/rate-limiter.ts';
 import { parse } from './arguments.ts';
 import { Exit, UsageError, type Verb } from './verb.ts';
@@ -40,8 +40,8 @@ export const limits: Verb = {
     if ((action !== 'show' && action !== 'reset') || name === '' || positionals.length > 2)
       throw new UsageError('say limits show USER, or limits reset USER');
     const { config } = chooseConfig(values.config, readEnvironment(process.cwd()), providerTypes);
-    const { url, prefix } = config.redis;
-    if (url === undefined || config.rate_limit.store === 'memory') {
+    const { prefix } = config.redis;
+    if (!namesRedis(config.redis) || config.rate_limit.store === 'memory') {
       process.stderr.write(
         'llm-bridge: the configuration keeps limits in the memory of each gateway: nobody else can ask\n',
       );
@@ -55,7 +55,12 @@ export const limits: Verb = {
     }
     const subject: Subject = { tier: values.ip === true ? 'ip' : 'user', name, limits: own };
     const ready = Promise.withResolvers<void>();
-    const redis = connectRedis({ url, failed: ready.reject, ready: () => ready.resolve() });
+    const redis = connectRedis({
+      ...config.redis,
+      key: `${prefix}{limits}`,
+      failed: ready.reject,
+      ready: () => ready.resolve(),
+    });
     try {
       await ready.promise;
     } catch (thrown) {

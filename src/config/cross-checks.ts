@@ -37,6 +37,10 @@ function* identityChecks(value: unknown): Generator<Finding> {
     yield { path: certificates, message: 'certificates would prove nobody: set security.mtls.user_from' };
 }
 
+/** Whether the group `redis` says where it is. */
+const namesRedis = (value: unknown): boolean =>
+  ['url', 'cluster', 'sentinel'].some((way) => valueAt(value, ['redis', way]) !== undefined);
+
 /** Sealed calls that nobody could send, or that several instances would each take once. */
 function* sealingChecks(value: unknown): Generator<Finding> {
   const sealing = ['security', 'sealing'];
@@ -48,8 +52,7 @@ function* sealingChecks(value: unknown): Generator<Finding> {
     if (valueAt(key, ['must_seal']) === true && !opens)
       yield { path: ['security', 'api_keys', index, 'must_seal'], message: 'security.sealing opens no sealed calls' };
   }
-  const isShared = ['url', 'cluster', 'sentinel'].some((way) => valueAt(value, ['redis', way]) !== undefined);
-  if (keys.length > 0 && isShared)
+  if (keys.length > 0 && namesRedis(value))
     yield {
       path: [...sealing, 'keys'],
       message:
@@ -94,8 +97,8 @@ export function* crossChecks(value: unknown): Generator<Finding> {
   yield* identityChecks(value);
   yield* sealingChecks(value);
   yield* limitChecks(value);
-  if (valueAt(value, ['rate_limit', 'store']) === 'redis' && valueAt(value, ['redis', 'url']) === undefined)
-    yield { path: ['rate_limit', 'store'], message: 'redis is asked for, but redis.url is not set' };
+  if (valueAt(value, ['rate_limit', 'store']) === 'redis' && !namesRedis(value))
+    yield { path: ['rate_limit', 'store'], message: 'redis is asked for, but the group redis names none' };
   if (valueAt(value, ['cache', 'store']) === 'redis' && valueAt(value, ['redis']) === undefined)
     yield { path: ['cache', 'store'], message: 'redis is asked for, but the group redis is not set' };
 }

@@ -19,11 +19,8 @@ const is =
     values.includes(value);
 
 const list: readonly NotYet[] = [
-  { path: ['server', 'workers'], lacks: 'runs in one process', refuse: false, harmless: is(1) },
   { path: ['rate_limit', '*', 'budget'], lacks: 'does not enforce budgets', refuse: true },
   { path: ['rate_limit', 'user', 'overrides', '*', 'budget'], lacks: 'does not enforce budgets', refuse: true },
-  { path: ['redis', 'cluster'], lacks: 'speaks to one Redis server only', refuse: true },
-  { path: ['redis', 'sentinel'], lacks: 'speaks to one Redis server only', refuse: true },
   { path: ['cache', 'enabled'], lacks: 'caches no answers', refuse: false, harmless: is(false) },
   { path: ['monitoring', 'tracing', 'otlp_endpoint'], lacks: 'sends no spans', refuse: false },
 ];

@@ -1,44 +1,131 @@
+import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
+import { addressOf, clusterMaster } from './cluster-master.ts';
+import { type ClientOptions, type Connector, connectorTo, type ServerInfo, sentinelConnector } from './connectors.ts';
 
-export interface RedisOptions {
+/** Where the store is: one of `url`, `sentinel` and `cluster`, and what opens it. */
+export interface RedisPlace {
   /** `redis://` or `rediss://`. */
-  readonly url: string;
+  readonly url?: string | undefined;
+  /** A master found by Sentinel; the nodes are the sentinels', as host:port. */
+  readonly sentinel?:
+    | {
+        readonly name: string;
+        readonly nodes: readonly string[];
+        readonly username?: string | undefined;
+        readonly password?: string | undefined;
+      }
+    | undefined;
+  /** Nodes of a cluster, as host:port; those that it has beside them are learned. */
+  readonly cluster?: readonly string[] | undefined;
+  readonly username?: string | undefined;
+  readonly password?: string | undefined;
+  readonly tls?: boolean | undefined;
+  /** PEM file of the authorities that the servers' certificates are checked by. */
+  readonly ca?: string | undefined;
+}
+
+export interface RedisOptions extends RedisPlace {
+  /** A key of those that will be used: in a cluster, the master that serves its slot is connected to, and all others must be in it. */
+  readonly key?: string | undefined;
   /** Told of what the connection fails by; it is tried again for ever. */
   readonly failed: (error: Error) => void;
   /** Told each time it is there, with how the server makes room when it is full; undefined where it does not say. */
   readonly ready: (evictionPolicy: string | undefined) => void;
 }
 
+/** Whether the configuration names a store at all. */
+export const namesRedis = ({ url, sentinel, cluster }: RedisPlace): boolean =>
+  url !== undefined || sentinel !== undefined || cluster !== undefined;
+
+const infos = new WeakMap<Redis, () => ServerInfo>();
+
 /**
- * Makes a connection to one server. While it is down commands fail at once: whoever asks has another answer, and must not
- * wait. What was sent and not answered is not sent again, as it may have been done.
+ * `run_id` of the server that commands go to, known before the first of them is sent there. Another one means that the
+ * server was restarted, or that another is master now, which may lack what the last one wrote last. Undefined before the
+ * first connection, and where the server does not let INFO be asked.
  */
-export function connectRedis({ url, failed, ready }: RedisOptions): Redis {
-  const redis = new Redis(url, {
+export const runIdOf = (redis: Redis): string | undefined => infos.get(redis)?.()['run_id'];
+
+/** Said by a server that is not, or no longer, the master of what it was asked for. */
+const moved = /READONLY|^(MOVED|CLUSTERDOWN|MASTERDOWN) /;
+
+/**
+ * Makes a connection to one server: the one named, the master that the sentinels name, or the one that serves the slot of
+ * `key` in a cluster. While it is down commands fail at once: whoever asks has another answer, and must not wait. What was
+ * sent and not answered is not sent again, as it may have been done; nor is it sent on to another server.
+ */
+export function connectRedis({ key, failed, ready, ...place }: RedisOptions): Redis {
+  let info: ServerInfo = {};
+  const redis = new Redis({
+    ...clientOptions(place, key, (next) => {
+      info = next;
+    }),
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
     enableAutoPipelining: true,
     connectTimeout: 2_000,
-    // A connection that is cut without a word is noticed so.
-    socketTimeout: 5_000,
+    // A connection that is cut without a word is noticed so, and a master that stopped and must not be asked when it wakes.
+    socketTimeout: 1_500,
+    disconnectTimeout: 500,
     connectionName: 'llm-bridge',
     retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), 1_000),
+    reconnectOnError: ({ message }) => moved.test(message),
   });
+  infos.set(redis, () => info);
   redis.on('error', failed);
-  redis.on('ready', () => {
-    redis.config('GET', 'maxmemory-policy').then(
-      (reply) => ready(policyOf(reply)),
-      // Hosted servers may forbid CONFIG.
-      () => ready(undefined),
-    );
-  });
+  redis.on('ready', () => ready(info['maxmemory_policy']));
   return redis;
 }
 
-const policyOf = (reply: unknown): string | undefined => {
-  const value: unknown = Array.isArray(reply)
-    ? reply[1]
-    : (reply as Record<string, unknown> | null)?.['maxmemory-policy'];
-  return typeof value === 'string' ? value : undefined;
-};
+function clientOptions(
+  { url, sentinel, cluster, username, password, ...secured }: RedisPlace,
+  key = '',
+  seen: (info: ServerInfo) => void,
+): ClientOptions {
+  const tls = (secured.tls === true || url?.startsWith('rediss:') || undefined) && {
+    ...(secured.ca !== undefined && { ca: readFileSync(secured.ca) }),
+  };
+  const access: ClientOptions = {
+    ...(username !== undefined && { username }),
+    ...(password !== undefined && { password }),
+    ...(tls && { tls }),
+  };
+  const any = (next: ServerInfo) => {
+    seen(next);
+    return true;
+  };
+  const master = (next: ServerInfo) => (next['role'] ?? 'master') === 'master' && any(next);
+  if (sentinel !== undefined) {
+    return {
+      ...access,
+      ...(tls && { enableTLSForSentinelMode: true, sentinelTLS: tls }),
+      name: sentinel.name,
+      sentinels: sentinel.nodes.map((node) => ({ ...addressOf(node) })),
+      ...(sentinel.username !== undefined && { sentinelUsername: sentinel.username }),
+      ...(sentinel.password !== undefined && { sentinelPassword: sentinel.password }),
+      sentinelCommandTimeout: 1_000,
+      sentinelRetryStrategy: (times) => Math.min(50 * times, 500),
+      sentinelReconnectStrategy: (times) => Math.min(50 * times, 1_000),
+      failoverDetector: true,
+      Connector: sentinelConnector(any),
+    };
+  }
+  if (cluster !== undefined) return { ...access, Connector: connectorTo(clusterMaster(cluster, key, access), master) };
+  return { ...fromUrl(url ?? '', any), ...access };
+}
+
+/** Host, port, user, password and database of the URL. */
+function fromUrl(text: string, seen: (info: ServerInfo) => boolean): ClientOptions & { readonly Connector: Connector } {
+  const { hostname, port, username, password, pathname } = new URL(text);
+  const host = hostname.replace(/^\[(.*)\]$/, '$1') || '127.0.0.1';
+  const address = { host, port: Number(port || 6379) };
+  return {
+    ...address,
+    ...(username !== '' && { username: decodeURIComponent(username) }),
+    ...(password !== '' && { password: decodeURIComponent(password) }),
+    ...(pathname.length > 1 && { db: Number(pathname.slice(1)) }),
+    Connector: connectorTo(() => Promise.resolve(address), seen),
+  };
+}
