@@ -2,9 +2,11 @@ import type { DestinationStream } from 'pino';
 import { ChatService } from '../gen/es/llmbridge/v1/chat_service_pb.ts';
 import { HealthService } from '../gen/es/llmbridge/v1/health_service_pb.ts';
 import { ModelService } from '../gen/es/llmbridge/v1/model_service_pb.ts';
+import { createAudit } from './audit.ts';
 import { Balancer } from './balancer/balancer.ts';
 import { countedAndWatched } from './balancer-events.ts';
 import { balancerSettings } from './balancer-settings.ts';
+import { swappableCertificate } from './certificate.ts';
 import { createChat } from './chat/chat.ts';
 import type { GatewayConfig } from './config/gateway-config.ts';
 import { createGates } from './gates.ts';
@@ -16,6 +18,7 @@ import { createLimits } from './limits.ts';
 import { configuredLists } from './model-discovery.ts';
 import { createProviders } from './provider-set.ts';
 import { providerTypes } from './providers/index.ts';
+import { type ConfigSource, createReloader } from './reload.ts';
 import { createRoutes } from './routes.ts';
 import { createSealing } from './sealing.ts';
 import { serverOptions } from './server-options.ts';
@@ -34,9 +37,11 @@ import { createLimitMetrics } from './telemetry/limit-metrics.ts';
 import { createLogger } from './telemetry/logger.ts';
 import { createMetrics } from './telemetry/metrics.ts';
 import { createObserver } from './telemetry/observer.ts';
+import { createReloadMetrics } from './telemetry/reload-metrics.ts';
 import { pathOf } from './transports/paths.ts';
 import { createServer } from './transports/server.ts';
 import { version } from './version.ts';
+import type { PrimaryLink } from './workers/worker.ts';
 
 /** What tests put in place of the real thing. */
 export interface GatewayOverrides {
@@ -47,11 +52,21 @@ export interface GatewayOverrides {
   readonly extraRpcs?: readonly Rpc[];
 }
 
+/** How a gateway is started. */
+export interface GatewayOptions extends GatewayOverrides {
+  /** The primary process, where this one is one of several workers. */
+  readonly primary?: PrimaryLink;
+  /** Where the configuration came from; it is read again when it changes. */
+  readonly source?: ConfigSource;
+}
+
 /** A running gateway. */
 export interface Gateway {
   readonly host: string;
   readonly port: number;
   readonly events: GatewayEvents;
+  /** Reads the configuration again, now; `trigger` says why. Does nothing without a source. */
+  reload(trigger: string): void;
   /** Takes no new calls, lets those in flight finish within `server.drain_timeout`, and stops. */
   drain(reason: string): Promise<void>;
 }
@@ -59,21 +74,19 @@ export interface Gateway {
 const services = [ChatService, ModelService, HealthService].map(({ typeName }) => typeName);
 
 /** Puts the gateway together and starts it. Rejects when the port can't be had. */
-export async function createGateway(config: GatewayConfig, overrides: GatewayOverrides = {}): Promise<Gateway> {
+export async function createGateway(config: GatewayConfig, overrides: GatewayOptions = {}): Promise<Gateway> {
   const clock = overrides.clock ?? systemClock;
+  const { primary } = overrides;
   const { monitoring, security, server } = config;
   const logger = createLogger({
     level: monitoring.log.level,
     ...(overrides.logDestination && { destination: overrides.logDestination }),
+    ...(primary && { worker: primary.place }),
   });
   const events = createGatewayEvents(logger);
 
-  const { providers, close } = createProviders(
-    Object.values(config.providers),
-    providerTypes,
-    config.balancer.timeouts,
-    clock,
-  );
+  const providerSet = createProviders(Object.values(config.providers), providerTypes, config.balancer.timeouts, clock);
+  const { providers } = providerSet;
   const routes = createRoutes(config.models, providers);
   const catalog = { providers, routes };
 
@@ -114,13 +127,14 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
   const watched = watchRoutes(balancer, routes.values(), readiness, clock);
   balancer.events = countedAndWatched(counted, watched);
   const gates = createGates(config, clock, { ...events, ...createGateMetrics(metrics.registry) });
-  const page = { contentType: metrics.contentType, text: metrics.text, gate: gates.metrics };
+  const page = { contentType: metrics.contentType, text: primary?.metrics ?? metrics.text, gate: gates.metrics };
+  const audit = await createAudit(monitoring.audit, primary?.place ?? 0, clock, logger, metrics);
   await Promise.all([sealing.begun(), limits.begun()]);
   const listening = await createServer(
     {
       rpcs,
-      gate: gates.calls,
-      observer: createObserver({ logger, metrics: createCallMetrics(metrics, labels), clock }),
+      gate: audit.gate(gates.calls),
+      observer: audit.observer(createObserver({ logger, metrics: createCallMetrics(metrics, labels), clock })),
       clock,
       readiness,
       seals: sealing.seals,
@@ -128,11 +142,26 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
     },
     serverOptions(config),
   );
+  const reloadMetrics = createReloadMetrics(metrics.registry, clock.wall);
+  const certificate = swappableCertificate(server.tls, listening.secure, reloadMetrics.certificateExpires);
+  const reloader =
+    overrides.source &&
+    createReloader({
+      source: overrides.source,
+      config,
+      parts: [sealing, gates, providerSet, certificate],
+      intervalMs: server.reload_interval,
+      clock,
+      events,
+      metrics: reloadMetrics,
+    });
   readiness.set(true);
   const probes = startProbes(providers.values(), balancer);
   void costs.warm(providers.values());
-  events.providers(providers.values());
-  events.started({
+  primary?.shareMetrics(metrics.snapshot);
+  // What is the same for all workers is told once.
+  if (primary === undefined || primary.place === 0) events.providers(providers.values());
+  (primary ?? events).started({
     address: server.host,
     port: listening.port,
     tls: server.tls.cert !== undefined,
@@ -144,14 +173,17 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOve
     host: server.host,
     port: listening.port,
     events,
+    reload: (trigger) => void reloader?.reload(trigger),
     async drain(reason) {
       const startedAt = clock.now();
       events.draining(reason, listening.inFlight);
+      reloader?.close();
       modelLists.close();
       probes.close();
       const cut = await listening.drain();
       await limits.close();
-      await close();
+      await audit.close();
+      await providerSet.close();
       events.drained(clock.now() - startedAt, cut);
     },
   };

@@ -11,7 +11,7 @@ const rings: readonly (readonly string[])[] = [
   ['crypto', 'upstream', 'balancer', 'providers', 'stores', 'telemetry', 'simulator'],
   ['interceptors', 'chat', 'services'],
   ['transports'],
-  ['config', 'cli', ''],
+  ['config', 'cli', 'workers', ''],
 ];
 
 /** The folder under src/ of a path, '' for src/ itself; undefined for what is elsewhere. */

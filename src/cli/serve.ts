@@ -1,7 +1,12 @@
+import { availableParallelism } from 'node:os';
 import { createGateway, type Gateway } from '../app.ts';
-import { chooseConfig } from '../config/choose.ts';
+import { type ChosenConfig, chooseConfig } from '../config/choose.ts';
 import { readEnvironment } from '../config/environment.ts';
+import { loadConfig } from '../config/load.ts';
 import { providerTypes } from '../providers/index.ts';
+import { createGatewayEvents, type GatewayEvents } from '../telemetry/gateway-events.ts';
+import { createLogger } from '../telemetry/logger.ts';
+import { joinPrimary, type PrimaryLink } from '../workers/worker.ts';
 import { parse } from './arguments.ts';
 import { portProblem } from './port-problem.ts';
 import { stopSignal } from './stop-signal.ts';
@@ -21,37 +26,66 @@ const overdueMs = 5_000;
 /** Grace for what should have ended with the drain before the process ends regardless. */
 const lingerMs = 1_000;
 
+/** Serves in this process until it is told to stop; resolves with the exit code. */
+async function serveHere(chosen: ChosenConfig, primary: PrimaryLink | undefined): Promise<number> {
+  const stopped = primary?.stopped ?? stopSignal();
+  let gateway: Gateway;
+  try {
+    const source = { files: chosen.files, load: () => loadConfig(chosen.file, process.env, providerTypes) };
+    gateway = await createGateway(chosen.config, { source, ...(primary && { primary }) });
+  } catch (error) {
+    const { host, port } = chosen.config.server;
+    const problem = portProblem(error, host, port, 'server.port (LLMBRIDGE_SERVER__PORT)');
+    if (problem === undefined) throw error;
+    process.stderr.write(`llm-bridge: ${problem}\n`);
+    return Exit.FAILED;
+  }
+  const { events } = gateway;
+  process.on('SIGHUP', () => gateway.reload('SIGHUP'));
+  const fail = (thrown: unknown) => {
+    events.failed(thrown);
+    process.exit(Exit.FAILED);
+  };
+  process.on('uncaughtException', fail).on('unhandledRejection', fail);
+  if (primary === undefined) warn(chosen, events);
+
+  const signal = await stopped;
+  // The drain's own timers keep no process alive; this one does, and ends what would hang.
+  const overdue = setTimeout(() => process.exit(Exit.FAILED), chosen.config.server.drain_timeout + overdueMs);
+  await gateway.drain(signal);
+  clearTimeout(overdue);
+  setTimeout(() => process.exit(Exit.OK), lingerMs).unref();
+  return Exit.OK;
+}
+
+function warn({ demo, file, why, warnings }: ChosenConfig, events: GatewayEvents): void {
+  if (demo) events.configWarning(file, why);
+  for (const { path, message } of warnings) events.configWarning(path, message);
+}
+
+/** Serves in worker processes that run this same command line. */
+async function serveByWorkers(chosen: ChosenConfig, workers: number): Promise<number> {
+  const { Primary } = await import('../workers/primary.ts');
+  const { server, monitoring } = chosen.config;
+  const events = createGatewayEvents(createLogger({ level: monitoring.log.level }));
+  warn(chosen, events);
+  const patienceMs = server.drain_timeout + overdueMs + lingerMs;
+  return new Primary({ workers, events, stopped: stopSignal(), patienceMs }).run();
+}
+
 export const serve: Verb = {
   usage,
   async run(args) {
     const { values } = parse({ args: [...args], options: { config: { type: 'string', short: 'c' } } });
     const chosen = chooseConfig(values.config, readEnvironment(process.cwd()), providerTypes);
-    const stopped = stopSignal();
-    let gateway: Gateway;
+    const configured = chosen.config.server.workers;
+    const workers = configured === 'auto' ? availableParallelism() : configured;
+    const primary = joinPrimary();
+    if (primary === undefined && workers > 1) return serveByWorkers(chosen, workers);
     try {
-      gateway = await createGateway(chosen.config);
-    } catch (error) {
-      const { host, port } = chosen.config.server;
-      const problem = portProblem(error, host, port, 'server.port (LLMBRIDGE_SERVER__PORT)');
-      if (problem === undefined) throw error;
-      process.stderr.write(`llm-bridge: ${problem}\n`);
-      return Exit.FAILED;
+      return await serveHere(chosen, primary);
+    } finally {
+      primary?.leave();
     }
-    const { events } = gateway;
-    const fail = (thrown: unknown) => {
-      events.failed(thrown);
-      process.exit(Exit.FAILED);
-    };
-    process.on('uncaughtException', fail).on('unhandledRejection', fail);
-    if (chosen.demo) events.configWarning(chosen.file, chosen.why);
-    for (const { path, message } of chosen.warnings) events.configWarning(path, message);
-
-    const signal = await stopped;
-    // The drain's own timers keep no process alive; this one does, and ends what would hang.
-    const overdue = setTimeout(() => process.exit(Exit.FAILED), chosen.config.server.drain_timeout + overdueMs);
-    await gateway.drain(signal);
-    clearTimeout(overdue);
-    setTimeout(() => process.exit(Exit.OK), lingerMs).unref();
-    return Exit.OK;
   },
 };

@@ -1,17 +1,6 @@
-import { accessSync, constants } from 'node:fs';
 import { z } from 'zod';
+import { readableFile } from './readable-file.ts';
 import { duration, size } from './units.ts';
-
-const readableFile = z
-  .string()
-  .min(1)
-  .superRefine((path, context) => {
-    try {
-      accessSync(path, constants.R_OK);
-    } catch (cause) {
-      context.addIssue(`cannot read ${path}: ${(cause as NodeJS.ErrnoException).code ?? 'unknown error'}`);
-    }
-  });
 
 const tls = z
   .strictObject({
@@ -41,7 +30,10 @@ const cors = z.strictObject({
 export const server = z.strictObject({
   host: z.string().min(1).default('127.0.0.1').describe('Address to listen on.'),
   port: z.int().min(0).max(65_535).default(8080).describe('The one port; 0 takes a free one.'),
-  workers: z.int().min(1).max(256).default(1).describe('Processes that share the port.'),
+  workers: z
+    .union([z.literal('auto'), z.int().min(1).max(256)], { error: 'must be auto, or a number from 1 to 256' })
+    .default(1)
+    .describe('Processes that share the port; auto: one for each core.'),
   tls: tls.prefault({}).describe('TLS for the port; cleartext without it.'),
   cors: cors.prefault({}).describe('Cross-origin calls from browsers.'),
   reflection: z.boolean().default(true).describe('Whether gRPC reflection is served.'),
@@ -63,5 +55,10 @@ export const server = z.strictObject({
       'Silence in a streamed JSON answer after which a comment is sent, so that proxies keep it open; 0: never.',
     ),
   keepalive_timeout: duration.prefault('75s').describe('How long an idle connection stays open.'),
+  reload_interval: duration
+    .prefault('5s')
+    .describe(
+      'Time between two looks at this file and those that it names, for new keys and certificates; 0: on SIGHUP only.',
+    ),
   drain_timeout: duration.prefault('25s').describe('How long calls in flight may take to finish after SIGTERM.'),
 });

@@ -1,4 +1,4 @@
-import { Counter, Gauge, Histogram, type Registry } from 'prom-client';
+import { type Aggregator, Counter, Gauge, Histogram, type Registry } from 'prom-client';
 import type { BalancerEvents, TargetState } from '../kernel/balancer-events.ts';
 import type { Target } from '../kernel/provider.ts';
 import type { Labels } from './labels.ts';
@@ -22,12 +22,14 @@ export function createBalancerMetrics(
   });
   const counter = <L extends string>(name: string, help: string, labelNames: readonly L[]) =>
     new Counter({ name, help, labelNames, registers });
-  const gauge = (name: string, help: string, value: (state: TargetState) => number) => {
+  /** `aggregator`: what several worker processes' values make together. */
+  const gauge = (name: string, help: string, aggregator: Aggregator, value: (state: TargetState) => number) => {
     const metric: Gauge<'provider' | 'model'> = new Gauge({
       name,
       help,
       labelNames: targetLabels,
       registers,
+      aggregator,
       collect() {
         metric.reset();
         const worst = new Map<string, number>();
@@ -45,16 +47,19 @@ export function createBalancerMetrics(
   gauge(
     'llmbridge_target_breaker_state',
     'Of a target: 0 closed, 1 half-open (a probe decides), 2 open (it is not asked).',
+    'max',
     ({ breaker }) => breakerStates[breaker],
   );
   gauge(
     'llmbridge_target_cooling_seconds',
     'Until a target has a key that is not over its limit.',
+    'max',
     ({ coolingMs }) => coolingMs / 1000,
   );
   gauge(
     'llmbridge_target_attempts_in_flight',
     'Attempts at a target that have begun and not ended.',
+    'sum',
     ({ inFlight }) => inFlight,
   );
 
@@ -80,6 +85,7 @@ export function createBalancerMetrics(
     help: 'Of a provider that is probed, once it was down: 1 it answers, 0 it does not and is passed over.',
     labelNames: ['provider'],
     registers,
+    aggregator: 'min',
   });
   const aborts = new Histogram({
     name: 'llmbridge_cancel_to_abort_seconds',

@@ -11,6 +11,8 @@ export interface Started {
   readonly version: string;
   /** From the start of the process to the open port. */
   readonly startupMs: number;
+  /** Processes that serve it, where they are several. */
+  readonly workers?: number;
 }
 
 /** What happens to the gateway itself, apart from calls: one log line each, told apart by `event`. */
@@ -18,6 +20,12 @@ export interface GatewayEvents {
   started(info: Started): void;
   /** Something in the configuration that works, but hardly as meant. The text names the path, never a value. */
   configWarning(path: string, text: string): void;
+  /** The configuration was read again; `changed` are the paths that are in use now. */
+  configReloaded(trigger: string, changed: readonly string[]): void;
+  /** It was read again, and can't be used; the one before stays. The text names paths and files, never a value. */
+  configRefused(trigger: string, text: string): void;
+  /** What else of it changed, and waits for a restart. */
+  configPending(paths: readonly string[]): void;
   /** One line for each provider that can't be asked, or that only simulates. */
   providers(providers: Iterable<Provider>): void;
   /** The keys that callers' tokens are checked by could not be fetched. */
@@ -30,6 +38,9 @@ export interface GatewayEvents {
   sealingKeyWorn(keyId: string): void;
   /** The store of the limits is out, or answers again. */
   limitStore(out: boolean): void;
+  /** A worker process ended by itself; another takes its place. */
+  workerLost(worker: number, cause: string): void;
+  workerReplaced(worker: number): void;
   draining(reason: string, inFlight: number): void;
   /** `cut` calls had not finished in time. */
   drained(durationMs: number, cut: number): void;
@@ -38,14 +49,34 @@ export interface GatewayEvents {
 }
 
 export const createGatewayEvents = (logger: Logger): GatewayEvents => ({
-  started({ address, port, tls, version, startupMs }) {
+  started({ address, port, tls, version, startupMs, workers }) {
+    const node = process.versions.node;
     logger.info(
-      { event: 'started', address, port, tls, version, node: process.versions.node, startup_ms: Math.round(startupMs) },
+      {
+        event: 'started',
+        address,
+        port,
+        tls,
+        version,
+        node,
+        startup_ms: Math.round(startupMs),
+        ...(workers && { workers }),
+      },
       'llm-bridge is listening',
     );
   },
   configWarning(path, text) {
     logger.warn({ event: 'config_warning', path }, text);
+  },
+  configReloaded(trigger, changed) {
+    const text = changed.length > 0 ? 'new settings are in use' : 'nothing new that can be taken while running';
+    logger.info({ event: 'config_reloaded', trigger, changed }, text);
+  },
+  configRefused(trigger, text) {
+    logger.error({ event: 'config_refused', trigger, problems: text }, 'the new configuration is refused as a whole');
+  },
+  configPending(paths) {
+    logger.warn({ event: 'config_pending', paths }, 'these settings changed, and wait for a restart');
   },
   providers(providers) {
     for (const { name, type, disabled } of providers) {
@@ -71,6 +102,12 @@ export const createGatewayEvents = (logger: Logger): GatewayEvents => ({
   limitStore(out) {
     if (out) logger.warn({ event: 'limit_store_out' }, 'limits are judged without Redis, as rate_limit.on_outage says');
     else logger.info({ event: 'limit_store_back' }, 'limits are in Redis again');
+  },
+  workerLost(worker, cause) {
+    logger.error({ event: 'worker_lost', worker, cause }, 'a worker process ended by itself');
+  },
+  workerReplaced(worker) {
+    logger.info({ event: 'worker_replaced', worker }, 'another worker process serves in its place');
   },
   draining(reason, inFlight) {
     logger.info({ event: 'draining', reason, in_flight: inFlight }, 'taking no new calls');

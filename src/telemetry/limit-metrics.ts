@@ -26,6 +26,7 @@ export function createLimitMetrics(registry: Registry): LimitEvents {
     name: 'llmbridge_rate_limit_store_up',
     help: 'Whether the store of the limits is asked: 0 while it is out.',
     registers,
+    aggregator: 'min',
   });
   up.set(1);
   const fallbacks = new Counter({

@@ -9,6 +9,8 @@ export interface LoggerOptions {
   readonly level: LogLevel;
   /** Where the lines go; stdout where none is given. */
   readonly destination?: DestinationStream;
+  /** The worker process that writes, where there are several. */
+  readonly worker?: number;
 }
 
 /** Keeps pino from taking an error's message for the line's where a line has none. */
@@ -23,11 +25,11 @@ function withMessage(this: Logger, args: Parameters<LogFn>, method: LogFn): void
  * The gateway's logger: JSON lines, a line as it happens, times in ISO 8601. Lines are written without blocking the event
  * loop and flushed when the process ends.
  */
-export function createLogger({ level, destination }: LoggerOptions): Logger {
+export function createLogger({ level, destination, worker }: LoggerOptions): Logger {
   return pino(
     {
       level,
-      base: null,
+      base: worker === undefined ? null : { worker },
       timestamp: () => `,"time":"${new Date().toISOString()}"`,
       formatters: { level: (label) => ({ level: label }), log: redact },
       hooks: { logMethod: withMessage },

@@ -1,4 +1,4 @@
-import { Counter, collectDefaultMetrics, Gauge, Histogram, Registry } from 'prom-client';
+import { Counter, collectDefaultMetrics, Gauge, Histogram, type MetricObject, Registry } from 'prom-client';
 import { Tally } from './tally.ts';
 
 /** Seconds; from a refused call to a long stream. The GenAI conventions of OpenTelemetry up to 81.92, doubled on from there. */
@@ -39,6 +39,8 @@ export interface Metrics {
   readonly contentType: string;
   /** All metrics in Prometheus' text format, for a scrape. */
   text(): Promise<string>;
+  /** The same as objects, to be added to those of other processes. */
+  snapshot(): Promise<readonly MetricObject[]>;
 }
 
 /** Makes a registry of its own: two gateways in one process never share a count. */
@@ -61,6 +63,7 @@ export function createMetrics({ version, runtime }: MetricsOptions): Metrics {
     help: 'The version that runs, and the Node.js under it; always 1.',
     labelNames: ['version', 'node'],
     registers,
+    aggregator: 'first',
   }).set({ version, node: process.versions.node }, 1);
 
   return {
@@ -109,5 +112,6 @@ export function createMetrics({ version, runtime }: MetricsOptions): Metrics {
     }),
     contentType: registry.contentType,
     text: () => registry.metrics(),
+    snapshot: () => registry.getMetricsAsJSON(),
   };
 }

@@ -64,16 +64,16 @@ export interface GatewayProcess extends Served {
 /** Starts `llm-bridge serve` as its own process, from the text of a configuration file. */
 export async function spawnGateway(yaml: string, env: Readonly<Record<string, string>> = {}): Promise<GatewayProcess> {
   const { file, remove } = configFile(yaml);
-  try {
-    const served = await serve(
-      process.execPath,
-      [...(env['NODE_FLAGS']?.split(' ') ?? []), 'src/main.ts', 'serve', '--config', file],
-      /"event":"started".*"port":(\d+)/,
-      { env: { ...onFreePort, ...env } },
-    );
-    const port = Number(served.match[1]);
-    return { ...served, port, url: `http://127.0.0.1:${port}` };
-  } finally {
-    remove();
-  }
+  const flags = env['NODE_FLAGS']?.split(' ') ?? [];
+  const starting = serve(
+    process.execPath,
+    [...flags, 'src/main.ts', 'serve', '--config', file],
+    /"event":"started".*"port":(\d+)/,
+    { env: { ...onFreePort, ...env } },
+  );
+  // A worker that takes another's place reads it again.
+  void starting.then(({ exited }) => exited).then(remove, remove);
+  const served = await starting;
+  const port = Number(served.match[1]);
+  return { ...served, port, url: `http://127.0.0.1:${port}` };
 }
