@@ -1,0 +1,75 @@
+import { readFileSync } from 'node:fs';
+import { describe, expect, test } from 'vitest';
+import type { sealingVectors } from '../../test/support/sealing-vectors.ts';
+import { SealError, type Sealed, Sealer } from './sealing.ts';
+
+const text = readFileSync(new URL('../../docs/sealing-vectors.json', import.meta.url), 'utf8');
+const vectors = JSON.parse(text) as ReturnType<typeof sealingVectors>;
+const bytes = (hex: string) => Uint8Array.from(Buffer.from(hex, 'hex'));
+const hex = (data: Uint8Array) => Buffer.from(data).toString('hex');
+
+interface SealedHex {
+  readonly version: number;
+  readonly key_id: string;
+  readonly issued_at: number;
+  readonly nonce: string;
+  readonly ciphertext: string;
+  readonly salt?: string;
+  readonly sequence?: number;
+  readonly last?: boolean;
+}
+const sealedOf = (sealed: SealedHex): Sealed => ({
+  version: sealed.version,
+  keyId: sealed.key_id,
+  issuedAt: sealed.issued_at,
+  nonce: bytes(sealed.nonce),
+  ciphertext: bytes(sealed.ciphertext),
+  salt: bytes(sealed.salt ?? ''),
+  sequence: sealed.sequence ?? 0,
+  last: sealed.last ?? false,
+});
+
+test.each(vectors.requests)('request: $name', async ({ secret, method, user, plaintext, sealed }) => {
+  const sealer = new Sealer({ keyId: sealed.key_id, secret: bytes(secret), user });
+  const at = { issuedAt: sealed.issued_at, nonce: bytes(sealed.nonce) };
+  expect((await sealer.seal(method, bytes(plaintext), at)).sealed).toEqual(sealedOf(sealed));
+});
+
+test('a nonce is drawn for each request, and a secret has 32 bytes', async () => {
+  const sealer = new Sealer({ keyId: 'k1', secret: new Uint8Array(32) });
+  const [one, two] = await Promise.all([sealer.seal('m', bytes('00')), sealer.seal('m', bytes('00'))]);
+  expect(one.sealed.nonce).not.toEqual(two.sealed.nonce);
+  expect(() => new Sealer({ keyId: 'k1', secret: new Uint8Array(31) })).toThrow(RangeError);
+});
+
+describe('replies', () => {
+  interface Reply {
+    readonly secret: string;
+    readonly method: string;
+    readonly user: string;
+    readonly request_nonce: string;
+  }
+  async function read({ secret, method, user, request_nonce }: Reply, keyId: string, messages: readonly SealedHex[]) {
+    const opener = new Sealer({ keyId, secret: bytes(secret), user }).opener(method, bytes(request_nonce));
+    const plaintexts: string[] = [];
+    for (const message of messages) plaintexts.push(hex(await opener.open(sealedOf(message))));
+    opener.end();
+    return plaintexts;
+  }
+
+  test.each(vectors.replies)('$name', async (vector) => {
+    const messages = vector.messages.map(({ sealed }) => sealed);
+    const plaintexts = vector.messages.map(({ plaintext }) => plaintext);
+    expect(await read(vector, messages[0]?.key_id ?? '', messages)).toEqual(plaintexts);
+  });
+
+  const keyId = vectors.replies[1]?.messages[0]?.sealed.key_id ?? '';
+  test.each(vectors.invalid_replies)('$name: refused', async (vector) => {
+    await expect(read(vector, keyId, vector.messages)).rejects.toThrow(SealError);
+  });
+
+  test('in the clear: refused', async () => {
+    const opener = new Sealer({ keyId, secret: new Uint8Array(32) }).opener('m', new Uint8Array(12));
+    await expect(opener.open(undefined)).rejects.toThrow(SealError);
+  });
+});
