@@ -60,6 +60,20 @@ function* sealingChecks(value: unknown): Generator<Finding> {
     };
 }
 
+/** Records that nobody could verify, or that several processes would tear apart. */
+function* auditChecks(value: unknown): Generator<Finding> {
+  const audit = ['monitoring', 'audit'];
+  const at = (key: string) => valueAt(value, [...audit, key]);
+  if (at('file') !== undefined && at('key') === undefined)
+    yield { path: [...audit, 'file'], message: 'records are chained with a key: set monitoring.audit.key' };
+  if (at('key') !== undefined && at('file') === undefined)
+    yield { path: [...audit, 'key'], message: 'nothing is recorded: set monitoring.audit.file' };
+  const workers = valueAt(value, ['server', 'workers']);
+  const several = workers !== undefined && String(workers) !== '1';
+  if (several && typeof at('file') === 'string' && !String(at('file')).includes('{worker}'))
+    yield { path: [...audit, 'file'], message: 'each worker process needs a file of its own: put {worker} in it' };
+}
+
 /** Limits that would not hold. */
 function* limitChecks(value: unknown): Generator<Finding> {
   const limits = ['rate_limit'];
@@ -96,6 +110,7 @@ export function* crossChecks(value: unknown): Generator<Finding> {
   yield* duplicates(value, ['security', 'sealing', 'keys'], 'id');
   yield* identityChecks(value);
   yield* sealingChecks(value);
+  yield* auditChecks(value);
   yield* limitChecks(value);
   if (valueAt(value, ['rate_limit', 'store']) === 'redis' && !namesRedis(value))
     yield { path: ['rate_limit', 'store'], message: 'redis is asked for, but the group redis names none' };

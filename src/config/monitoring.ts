@@ -1,4 +1,5 @@
 import { z } from 'zod';
+import { audit } from './audit.ts';
 
 const log = z.strictObject({
   level: z
@@ -25,6 +26,7 @@ const tracing = z.strictObject({
 /** What the gateway tells of itself. */
 export const monitoring = z.strictObject({
   log: log.prefault({}).describe('JSON lines on standard output.'),
+  audit: audit.prefault({}).describe('Who called, and what became of it, in a chain that can be verified.'),
   metrics: metrics.prefault({}).describe('Prometheus metrics.'),
   tracing: tracing.prefault({}).describe('OpenTelemetry traces.'),
 });

@@ -7,6 +7,7 @@ import { attemptOutcomes } from './attempt-outcome.ts';
 import type { CallMetrics } from './call-metrics.ts';
 import { errorShape } from './error-shape.ts';
 import type { Logger } from './logger.ts';
+import { isProbe } from './probe.ts';
 
 export interface ObserverOptions {
   readonly logger: Logger;
@@ -35,6 +36,7 @@ const levels: Readonly<Partial<Record<Code, Level>>> = {
 
 const codeNames = Object.fromEntries(Object.entries(Code).map(([name, code]) => [code, name]));
 const ok: Verdict = { level: 'info', outcome: 'ok', code: 'OK' };
+/** Of probes: a line for each would bury the calls. */
 const quietOk: Verdict = { ...ok, level: 'debug' };
 const verdicts = Object.fromEntries(
   Object.entries(faults).map(([outcome, { code }]): [string, Verdict] => [
@@ -42,10 +44,6 @@ const verdicts = Object.fromEntries(
     { level: levels[code] ?? 'info', outcome, code: codeNames[code] ?? 'UNKNOWN' },
   ]),
 ) as Record<FaultReason, Verdict>;
-
-/** Probes come every few seconds for ever: a line each would bury the calls. */
-const isProbe = (method: string) =>
-  method.startsWith('/grpc.health.v1.Health/') || method.startsWith('/llmbridge.v1.HealthService/');
 
 const maxText = 200;
 const short = (text: string) => (text.length > maxText ? `${text.slice(0, maxText)}…` : text);
