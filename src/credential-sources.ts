@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { GatewayConfig } from './config/gateway-config.ts';
 import { createApiKeys } from './interceptors/api-keys.ts';
 import { createCertificates } from './interceptors/certificates.ts';
@@ -7,39 +8,50 @@ import { createJwks } from './interceptors/jwks.ts';
 import type { Clock } from './kernel/clock.ts';
 import type { GatewayEvents } from './telemetry/gateway-events.ts';
 
-/** The ways to prove who calls that the configuration names, the cheapest first. */
-export function credentialSources(
-  { api_keys, jwt, mtls }: GatewayConfig['security'],
+type Security = Pick<GatewayConfig['security'], 'api_keys' | 'jwt' | 'mtls'>;
+
+/**
+ * Makes the ways to prove who calls that a configuration names, the cheapest first. An issuer that is the same as the time
+ * before keeps what was fetched of it.
+ */
+export function createCredentialSources(
   clock: Clock,
   events: Pick<GatewayEvents, 'issuerUnavailable'>,
-): CredentialSource[] {
-  const sources: CredentialSource[] = [];
-  if (api_keys.length > 0) {
-    const keys = api_keys.map(({ must_seal, ...key }) => ({ ...key, mustSeal: must_seal }));
-    sources.push(createApiKeys(keys, clock));
-  }
-  if (jwt.jwks_url !== undefined) {
+): (security: Security) => CredentialSource[] {
+  let known: { readonly jwt: Security['jwt']; readonly source: CredentialSource } | undefined;
+
+  const tokens = (jwt: Security['jwt'], url: string): CredentialSource => {
+    if (known !== undefined && isDeepStrictEqual(known.jwt, jwt)) return known.source;
     const key = createJwks({
-      url: jwt.jwks_url,
+      url,
       cooldownMs: jwt.jwks_cooldown,
       maxAgeMs: jwt.jwks_max_age,
       clock,
       failed: events.issuerUnavailable,
     });
-    sources.push(
-      createJsonWebTokens({
-        key,
-        issuer: jwt.issuer,
-        audience: jwt.audience,
-        algorithms: jwt.algorithms,
-        clockSkewMs: jwt.clock_skew,
-        userClaim: jwt.user_claim,
-        modelsClaim: jwt.models_claim,
-        clock,
-      }),
-    );
-  }
-  const alone = sources.length === 0;
-  if (mtls.user_from !== undefined) sources.push(createCertificates({ userFrom: mtls.user_from, alone }));
-  return sources;
+    const source = createJsonWebTokens({
+      key,
+      issuer: jwt.issuer,
+      audience: jwt.audience,
+      algorithms: jwt.algorithms,
+      clockSkewMs: jwt.clock_skew,
+      userClaim: jwt.user_claim,
+      modelsClaim: jwt.models_claim,
+      clock,
+    });
+    known = { jwt, source };
+    return source;
+  };
+
+  return ({ api_keys, jwt, mtls }) => {
+    const sources: CredentialSource[] = [];
+    if (api_keys.length > 0) {
+      const keys = api_keys.map(({ must_seal, ...key }) => ({ ...key, mustSeal: must_seal }));
+      sources.push(createApiKeys(keys, clock));
+    }
+    if (jwt.jwks_url !== undefined) sources.push(tokens(jwt, jwt.jwks_url));
+    const alone = sources.length === 0;
+    if (mtls.user_from !== undefined) sources.push(createCertificates({ userFrom: mtls.user_from, alone }));
+    return sources;
+  };
 }

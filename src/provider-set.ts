@@ -1,3 +1,4 @@
+import { isDeepStrictEqual } from 'node:util';
 import type { ProviderInstance } from './config/providers.ts';
 import type { Clock } from './kernel/clock.ts';
 import { ModelListing } from './kernel/model-listing.ts';
@@ -5,6 +6,7 @@ import type { Provider, ProviderType } from './kernel/provider.ts';
 import type { Upstream } from './kernel/upstream.ts';
 import { isListed } from './model-discovery.ts';
 import { createSimulatorUpstream } from './simulator/in-process.ts';
+import type { Swappable } from './swap.ts';
 import { createHttpUpstream } from './upstream/http.ts';
 import { signingUpstream } from './upstream/signing.ts';
 
@@ -20,7 +22,7 @@ export function createProviders(
   types: readonly ProviderType[],
   connections: ConnectionTimes,
   clock: Clock,
-): { providers: Map<string, Provider>; close(): Promise<void> } {
+): Swappable & { providers: Map<string, Provider>; close(): Promise<void> } {
   const list = [...instances];
   // A simulator answers under every name that the configuration lists for one.
   const simulated = list.flatMap(({ base_url, models }) => (base_url === undefined ? models : []));
@@ -40,6 +42,7 @@ export function createProviders(
   };
 
   const providers = new Map<string, Provider>();
+  const keysOf = new Map<string, string[]>();
   for (const instance of list) {
     const {
       name,
@@ -61,12 +64,14 @@ export function createProviders(
     const settings = { name, basePath, headers, options };
     const upstream = upstreamOf(url?.origin ?? '', instance.timeouts);
     const sign = type.signer?.(settings);
+    const keys = [...api_keys];
+    keysOf.set(name, keys);
     providers.set(name, {
       name,
       type,
       adapter: type.adapter(settings),
       upstream: sign && url ? signingUpstream(upstream, sign, url.host, clock) : upstream,
-      keys: api_keys,
+      keys,
       disabled,
       models,
       ...(isListed(instance, type) && { listing: new ModelListing() }),
@@ -85,6 +90,23 @@ export function createProviders(
   }
   return {
     providers,
+    paths: ['providers.*.api_keys'],
+    // As many as there were: the balancer keeps a state for each.
+    prepare(next) {
+      const differing = Object.values(next.providers).flatMap(({ name, api_keys }) => {
+        const keys = keysOf.get(name);
+        return keys === undefined || isDeepStrictEqual(keys, api_keys) ? [] : [{ name, keys, api_keys }];
+      });
+      const isSwappable = ({ keys, api_keys }: (typeof differing)[number]) => keys.length === api_keys.length;
+      const pathOf = ({ name }: (typeof differing)[number]) => `providers.${name}.api_keys`;
+      return {
+        changed: differing.filter(isSwappable).map(pathOf),
+        pending: differing.filter((each) => !isSwappable(each)).map(pathOf),
+        commit() {
+          for (const { keys, api_keys } of differing.filter(isSwappable)) keys.splice(0, keys.length, ...api_keys);
+        },
+      };
+    },
     async close() {
       await Promise.all([...upstreams.values()].map((upstream) => upstream.close()));
     },

@@ -1,22 +1,15 @@
-import { readFileSync } from 'node:fs';
 import ipaddr from 'ipaddr.js';
+import { readTls } from './certificate.ts';
 import type { GatewayConfig } from './config/gateway-config.ts';
 import type { ServerOptions } from './transports/parts.ts';
 
 /** The server's options as the configuration has them; reads the TLS files. */
 export function serverOptions({ server, security }: GatewayConfig): ServerOptions {
-  const { tls } = server;
+  const tls = readTls(server.tls);
   return {
     host: server.host,
     port: server.port,
-    ...(tls.cert !== undefined &&
-      tls.key !== undefined && {
-        tls: {
-          cert: readFileSync(tls.cert),
-          key: readFileSync(tls.key),
-          ...(tls.client_ca !== undefined && { clientCa: readFileSync(tls.client_ca) }),
-        },
-      }),
+    ...(tls && { tls }),
     maxRequestBytes: server.max_request_bytes,
     maxHeaderBytes: server.max_header_bytes,
     maxConcurrentStreams: server.max_concurrent_streams,

@@ -29,7 +29,8 @@ const lingerMs = 1_000;
 /** Serves in this process until it is told to stop; resolves with the exit code. */
 async function serveHere(chosen: ChosenConfig, primary: PrimaryLink | undefined): Promise<number> {
   const stopped = primary?.stopped ?? stopSignal();
-  let gateway: Gateway;
+  let gateway: Gateway | undefined;
+  process.on('SIGHUP', () => gateway?.reload('SIGHUP'));
   try {
     const source = { files: chosen.files, load: () => loadConfig(chosen.file, process.env, providerTypes) };
     gateway = await createGateway(chosen.config, { source, ...(primary && { primary }) });
@@ -41,7 +42,6 @@ async function serveHere(chosen: ChosenConfig, primary: PrimaryLink | undefined)
     return Exit.FAILED;
   }
   const { events } = gateway;
-  process.on('SIGHUP', () => gateway.reload('SIGHUP'));
   const fail = (thrown: unknown) => {
     events.failed(thrown);
     process.exit(Exit.FAILED);

@@ -16,6 +16,8 @@ export interface LoadedConfig {
   readonly config: GatewayConfig;
   /** The file it was read from. */
   readonly file: string;
+  /** That one, and all that it names: mounted secrets, certificates. */
+  readonly files: readonly string[];
   readonly warnings: readonly Warning[];
 }
 
@@ -74,6 +76,14 @@ function keyMissing(
   return usual
     ? `${lacks} ${type.keyVariable}`
     : `${lacks} ${override}, or ${type.keyVariable} and api_keys: ["\${${type.keyVariable}:-}"] in the file`;
+}
+
+/** The files that secrets of a value are read from, `{ file: path }`. */
+function* mounted(value: unknown): Generator<string> {
+  if (typeof value !== 'object' || value === null) return;
+  for (const [key, inner] of Object.entries(value))
+    if (key === 'file' && typeof inner === 'string') yield inner;
+    else yield* mounted(inner);
 }
 
 function* warnings(config: GatewayConfig): Generator<Warning> {
@@ -141,7 +151,9 @@ export function loadConfig(file: string, env: Environment, types: readonly Confi
   );
   const config: GatewayConfig = freeze({ ...parsed.data, providers });
   const unused = idle.map(({ path, message }) => ({ path: pathText(path), message }));
-  return { config, file, warnings: [...unused, ...warnings(config)] };
+  const { cert, key, client_ca } = config.server.tls;
+  const named = [cert, key, client_ca].filter((path) => path !== undefined);
+  return { config, file, files: [file, ...named, ...mounted(value)], warnings: [...unused, ...warnings(config)] };
 }
 
 const byPlace = (a: Problem, b: Problem) => a.where.localeCompare(b.where, 'en', { numeric: true });

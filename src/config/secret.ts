@@ -2,7 +2,7 @@ import { readFileSync } from 'node:fs';
 import { z } from 'zod';
 
 /**
- * A value that must never be shown: text, or `{ file: path }` for a mounted file, read once at the start and taken
+ * A value that must never be shown: text, or `{ file: path }` for a mounted file, taken
  * without the line break at its end. Relative paths start at the working directory.
  */
 export const secret = z

@@ -17,6 +17,8 @@ export interface ServerResponse extends Writable {
   setHeader(name: string, value: string): unknown;
   writeHead(status: number, headers?: http.OutgoingHttpHeaders): unknown;
   addTrailers(trailers: http.OutgoingHttpHeaders): void;
+  /** HTTP/1.1 only: whether Node frames what is written. */
+  chunkedEncoding?: boolean;
   /** HTTP/2 only. */
   readonly stream?: http2.ServerHttp2Stream;
 }
@@ -34,6 +36,8 @@ export interface ListenerHandlers {
 /** The open port: cleartext HTTP/1.1 and HTTP/2 told apart by their first bytes, TLS by ALPN. */
 export interface Listener {
   readonly port: number;
+  /** TLS of new connections from now on; whether there is any, and clients are asked for certificates, stays. */
+  secure(material: TlsOptions): void;
   /** Takes no new connection and asks the open ones to go, once their requests are answered. */
   retire(): void;
   /** Closes the HTTP/1.1 connections that wait for a next request. */
@@ -89,6 +93,10 @@ export async function createListener(options: ListenerOptions, handlers: Listene
     port: typeof address === 'object' && address !== null ? address.port : 0,
 
     closed,
+
+    secure(material) {
+      if (server instanceof tls.Server) server.setSecureContext(contextOf(material));
+    },
 
     retire() {
       if (retired) return;
@@ -243,12 +251,17 @@ function routeByPreface(socket: net.Socket, options: ListenerOptions, h1: http.S
   socket.on('data', decide);
 }
 
+const contextOf = ({ cert, key, clientCa }: TlsOptions): tls.SecureContextOptions => ({
+  cert,
+  key,
+  ...(clientCa !== undefined && { ca: clientCa }),
+});
+
 function createTls(options: ListenerOptions, material: TlsOptions, h1: http.Server, h2: http2.Http2Server): tls.Server {
   const server = tls.createServer({
     noDelay: true,
-    cert: material.cert,
-    key: material.key,
-    ...(material.clientCa === undefined ? {} : { ca: material.clientCa, requestCert: true }),
+    ...contextOf(material),
+    requestCert: material.clientCa !== undefined,
     rejectUnauthorized: material.requireClientCertificate ?? false,
     ALPNProtocols: ['h2', 'http/1.1'],
     handshakeTimeout: options.headersTimeoutMs,

@@ -11,7 +11,7 @@ import { hostFault } from './host.ts';
 import { refuse } from './http/exchange.ts';
 import { createHttpSurface } from './http/surface.ts';
 import { createListener, type RequestHandler } from './listener.ts';
-import type { ServerOptions, ServerParts } from './parts.ts';
+import type { ServerOptions, ServerParts, TlsOptions } from './parts.ts';
 import { pathOf } from './paths.ts';
 
 /** A gateway on its port. */
@@ -25,6 +25,8 @@ export interface Server {
    * with the number of those.
    */
   drain(): Promise<number>;
+  /** TLS of new connections from now on. */
+  secure(material: TlsOptions): void;
   /** Goes down now. */
   close(): Promise<void>;
 }
@@ -96,6 +98,7 @@ export async function createServer(
     get inFlight() {
       return calls.inFlight;
     },
+    secure: listener.secure,
     async drain() {
       stop();
       calls.cancelAll(new Fault('SHUTTING_DOWN', 'the server is shutting down'), (call) => endless.has(call.method));
