@@ -7,7 +7,7 @@ import type { Upstream } from './kernel/upstream.ts';
 import { isListed } from './model-discovery.ts';
 import { createSimulatorUpstream } from './simulator/in-process.ts';
 import type { Swappable } from './swap.ts';
-import { createHttpUpstream } from './upstream/http.ts';
+import { createHttpUpstream, type HttpClient } from './upstream/http.ts';
 import { signingUpstream } from './upstream/signing.ts';
 
 /** Milliseconds, unless an instance sets its own. */
@@ -27,16 +27,16 @@ export function createProviders(
   // A simulator answers under every name that the configuration lists for one.
   const simulated = list.flatMap(({ base_url, models }) => (base_url === undefined ? models : []));
   const upstreams = new Map<string, Upstream>();
-  const upstreamOf = (origin: string, own: ProviderInstance['timeouts']): Upstream => {
+  const upstreamOf = (origin: string, own: ProviderInstance['timeouts'], client: HttpClient): Upstream => {
     const connectTimeoutMs = own?.connect ?? connections.connect;
     const connectionAgeMs = own?.connection_age ?? connections.connection_age;
-    const key = origin === '' ? '' : `${origin} ${connectTimeoutMs} ${connectionAgeMs}`;
+    const key = origin === '' ? '' : `${origin} ${connectTimeoutMs} ${connectionAgeMs} ${client}`;
     const existing = upstreams.get(key);
     if (existing !== undefined) return existing;
     const upstream =
       origin === ''
         ? createSimulatorUpstream({ models: simulated })
-        : createHttpUpstream({ origin, connectTimeoutMs, connectionAgeMs });
+        : createHttpUpstream({ origin, connectTimeoutMs, connectionAgeMs, client });
     upstreams.set(key, upstream);
     return upstream;
   };
@@ -62,7 +62,7 @@ export function createProviders(
     const url = base_url === undefined ? undefined : new URL(base_url);
     const basePath = url === undefined ? '' : url.pathname.replace(/\/+$/, '');
     const settings = { name, basePath, headers, options };
-    const upstream = upstreamOf(url?.origin ?? '', instance.timeouts);
+    const upstream = upstreamOf(url?.origin ?? '', instance.timeouts, instance.http_client);
     const sign = type.signer?.(settings);
     const keys = [...api_keys];
     keysOf.set(name, keys);

@@ -41,6 +41,10 @@ export const commonProvider = {
     .describe(
       'Whether it is asked for its models, in the background. Where not set: with a key, at its own address from the start, at another once somebody asks for the list.',
     ),
+  http_client: z
+    .enum(['native', 'undici'])
+    .default('native')
+    .describe("Who speaks HTTP/1.1 with the provider: the gateway's own client, or undici, which reads less strictly."),
   ...providerOverrides,
 } satisfies z.ZodRawShape;
 
@@ -60,6 +64,7 @@ export interface ProviderInstance extends Pick<Common, keyof typeof providerOver
   readonly forward_headers?: ForwardedHeaders;
   readonly models: readonly string[];
   readonly list_models?: boolean;
+  readonly http_client: Common['http_client'];
   /** The keys of its type's own `options` schema. */
   readonly options: Readonly<Record<string, unknown>>;
   /** Why it can't be asked, with the variable to set; undefined for a usable one. */
@@ -90,6 +95,7 @@ function instance(type: ConfigurableType, value: Record<string, unknown>): Omit<
     api_keys: common.api_keys.filter((key) => key !== ''),
     headers: Object.fromEntries(Object.entries(common.headers).map(([name, text]) => [name.toLowerCase(), text])),
     models: common.models,
+    http_client: common.http_client,
     ...(common.forward_headers && { forward_headers: common.forward_headers }),
     ...(common.list_models !== undefined && { list_models: common.list_models }),
     ...(common.timeouts && { timeouts: common.timeouts }),

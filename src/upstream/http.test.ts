@@ -1,9 +1,9 @@
 import { once } from 'node:events';
 import net from 'node:net';
 import tls from 'node:tls';
-import { afterEach, expect, test } from 'vitest';
+import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import type { Exchange, HttpRequest, ResponseHandler, Upstream } from '../kernel/upstream.ts';
-import { createHttpUpstream, type HttpUpstreamOptions } from './http.ts';
+import { createHttpUpstream, type HttpClient, type HttpUpstreamOptions } from './http.ts';
 import { localhostCertificate } from './testing/localhost-certificate.ts';
 
 const cleanups: (() => unknown)[] = [];
@@ -53,8 +53,16 @@ async function peer(onRequest: (socket: net.Socket, request: string, nth: number
   };
 }
 
+const clients: readonly HttpClient[] = ['native', 'undici'];
+let speaker: HttpClient = 'native';
+
 function client(port: number, options: Partial<HttpUpstreamOptions> = {}): Upstream {
-  const upstream = createHttpUpstream({ origin: `http://127.0.0.1:${port}`, connectTimeoutMs: 2_000, ...options });
+  const upstream = createHttpUpstream({
+    origin: `http://127.0.0.1:${port}`,
+    connectTimeoutMs: 2_000,
+    client: speaker,
+    ...options,
+  });
   cleanups.push(() => {
     for (const exchange of live) exchange.cancel();
     live.clear();
@@ -116,392 +124,398 @@ function ask(upstream: Upstream, request: HttpRequest = post, onData?: (exchange
 const whole = 'HTTP/1.1 200 OK\r\nContent-Type: text/plain\r\nContent-Length: 5\r\n\r\nhello';
 const turn = () => new Promise((resolve) => setImmediate(resolve));
 
-test('an answer comes as head, data, end; the connection serves the next request too', async () => {
-  const seen: string[] = [];
-  const server = await peer((socket, request) => {
-    seen.push(request);
-    socket.write(whole);
+describe.each(clients)('%s', (name) => {
+  beforeEach(() => {
+    speaker = name;
   });
-  const upstream = client(server.port);
-  for (let i = 0; i < 3; i++) {
-    const told = ask(upstream);
-    await told.over;
-    expect(told.events).toEqual(['head 200', 'data', 'end']);
-    expect(told.text).toBe('hello');
-  }
-  expect(server.sockets).toHaveLength(1);
-  expect(seen[0]).toContain('POST /v1/chat/completions HTTP/1.1\r\n');
-  expect(seen[0]).toContain(`host: 127.0.0.1:${server.port}\r\n`);
-  expect(seen[0]).toContain('accept-encoding: identity\r\n');
-  expect(seen[0]).toContain('content-length: 10\r\n');
-  expect(seen[0]).toMatch(/\r\n\r\n\{"a":"Ã©"\}$/);
-});
 
-test('GET sends no body', async () => {
-  let seen = '';
-  const server = await peer((socket, request) => {
-    seen = request;
-    socket.write(whole);
+  test('an answer comes as head, data, end; the connection serves the next request too', async () => {
+    const seen: string[] = [];
+    const server = await peer((socket, request) => {
+      seen.push(request);
+      socket.write(whole);
+    });
+    const upstream = client(server.port);
+    for (let i = 0; i < 3; i++) {
+      const told = ask(upstream);
+      await told.over;
+      expect(told.events).toEqual(['head 200', 'data', 'end']);
+      expect(told.text).toBe('hello');
+    }
+    expect(server.sockets).toHaveLength(1);
+    expect(seen[0]).toContain('POST /v1/chat/completions HTTP/1.1\r\n');
+    expect(seen[0]).toContain(`host: 127.0.0.1:${server.port}\r\n`);
+    expect(seen[0]).toContain('accept-encoding: identity\r\n');
+    expect(seen[0]).toContain('content-length: 10\r\n');
+    expect(seen[0]).toMatch(/\r\n\r\n\{"a":"Ã©"\}$/);
   });
-  await ask(client(server.port), { ...post, method: 'GET', body: '' }).over;
-  expect(seen).not.toContain('content-length');
-});
 
-const failures: [name: string, answer: (socket: net.Socket) => void, events: string[]][] = [
-  ['reset before head', (s) => s.resetAndDestroy(), ['error reset']],
-  ['FIN before head', (s) => s.end(), ['error reset']],
-  ['FIN within the head', (s) => s.end('HTTP/1.1 200 OK\r\nContent-Le'), ['error reset']],
-  [
-    'reset amid the body',
-    (s) =>
-      s.write('HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello', () => setTimeout(() => s.resetAndDestroy(), 20)),
-    ['head 200', 'data', 'error reset'],
-  ],
-  [
-    'reset amid a body that the connection delimits',
-    (s) =>
-      s.write('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello', () => setTimeout(() => s.resetAndDestroy(), 20)),
-    ['head 200', 'data', 'error reset'],
-  ],
-  [
-    'FIN with a short content-length',
-    (s) => s.end('HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello'),
-    ['head 200', 'data', 'error reset'],
-  ],
-  [
-    'FIN with a short content-length, connection: close',
-    (s) => s.end('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 50\r\n\r\nhello'),
-    ['head 200', 'data', 'error reset'],
-  ],
-  [
-    'chunked without its end',
-    (s) => s.end('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n'),
-    ['head 200', 'data', 'error reset'],
-  ],
-  [
-    'chunked without its end, connection: close',
-    (s) => s.end('HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n'),
-    ['head 200', 'data', 'error reset'],
-  ],
-  ['garbage', (s) => s.write('SSH-2.0-OpenSSH_9.6\r\n'), ['error protocol']],
-  [
-    'a broken chunk size',
-    (s) => s.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n'),
-    ['head 200', 'data', 'error protocol'],
-  ],
-  [
-    'a head beyond the limit',
-    (s) => s.write(`HTTP/1.1 200 OK\r\nx: ${'y'.repeat(70_000)}\r\n\r\n`),
-    ['error protocol'],
-  ],
-  [
-    'a compressed answer that nobody asked for',
-    (s) => s.write('HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello'),
-    ['error protocol'],
-  ],
-];
-
-test.each(failures)('failure: %s', async (_name, answer, events) => {
-  const server = await peer((socket, _request, nth) => (nth === 0 ? answer(socket) : socket.write(whole)));
-  const upstream = client(server.port);
-  const told = ask(upstream);
-  await told.over;
-  await turn();
-  expect(told.events).toEqual(events);
-  // The next request is none the worse for it.
-  const second = ask(upstream);
-  await second.over;
-  expect(second.events).toEqual(['head 200', 'data', 'end']);
-});
-
-test('a body that only the connection delimits ends with it', async () => {
-  const server = await peer((socket) => socket.end('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello'));
-  const upstream = client(server.port);
-  for (let i = 0; i < 2; i++) {
-    const told = ask(upstream);
-    await told.over;
-    expect(told.events).toEqual(['head 200', 'data', 'end']);
-  }
-});
-
-test('interim answers are passed over', async () => {
-  const hints = 'HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n';
-  const server = await peer((socket) => socket.write(hints + whole));
-  const told = ask(client(server.port));
-  await told.over;
-  expect(told.events).toEqual(['head 200', 'data', 'end']);
-});
-
-test('nobody listens: connect', async () => {
-  const server = net.createServer().listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const { port } = server.address() as net.AddressInfo;
-  server.close();
-  await once(server, 'close');
-  const told = ask(client(port));
-  await told.over;
-  expect(told.events).toEqual(['error connect']);
-});
-
-test('a header value that HTTP forbids fails after send has returned', async () => {
-  const server = await peer((socket) => socket.write(whole));
-  const told = ask(client(server.port), { ...post, headers: { authorization: 'Bearer a\nb' } });
-  expect(told.events).toEqual([]);
-  await told.over;
-  expect(told.events).toEqual(['error protocol']);
-});
-
-test('a close while idle is noticed: the next request takes a fresh connection', async () => {
-  const server = await peer((socket) => socket.write(whole));
-  const upstream = client(server.port);
-  await ask(upstream).over;
-  const [first] = server.sockets;
-  first?.end();
-  await turn();
-  const told = ask(upstream);
-  await told.over;
-  expect(told.events).toEqual(['head 200', 'data', 'end']);
-});
-
-async function closed(socket: net.Socket): Promise<void> {
-  if (!socket.closed) await once(socket, 'close');
-}
-
-test('cancel before the head closes the socket', async () => {
-  let arrived: (() => void) | undefined;
-  const request = new Promise<void>((resolve) => {
-    arrived = resolve;
+  test('GET sends no body', async () => {
+    let seen = '';
+    const server = await peer((socket, request) => {
+      seen = request;
+      socket.write(whole);
+    });
+    await ask(client(server.port), { ...post, method: 'GET', body: '' }).over;
+    expect(seen).not.toContain('content-length');
   });
-  const server = await peer(() => arrived?.());
-  const told = ask(client(server.port));
-  await request;
-  told.exchange.cancel();
-  await closed(await server.connection(0));
-  expect(told.events).toEqual([]);
-});
 
-test('cancel amid the body closes the socket, also when paused and within data', async () => {
-  const server = await peer((socket) => {
-    socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n');
-  });
-  const upstream = client(server.port);
-  const ways: ((told: Told) => void)[] = [
-    (told) => told.exchange.cancel(),
-    (told) => {
-      told.exchange.pause();
-      told.exchange.cancel();
-    },
+  const failures: [name: string, answer: (socket: net.Socket) => void, events: string[]][] = [
+    ['reset before head', (s) => s.resetAndDestroy(), ['error reset']],
+    ['FIN before head', (s) => s.end(), ['error reset']],
+    ['FIN within the head', (s) => s.end('HTTP/1.1 200 OK\r\nContent-Le'), ['error reset']],
+    [
+      'reset amid the body',
+      (s) =>
+        s.write('HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello', () => setTimeout(() => s.resetAndDestroy(), 20)),
+      ['head 200', 'data', 'error reset'],
+    ],
+    [
+      'reset amid a body that the connection delimits',
+      (s) =>
+        s.write('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello', () => setTimeout(() => s.resetAndDestroy(), 20)),
+      ['head 200', 'data', 'error reset'],
+    ],
+    [
+      'FIN with a short content-length',
+      (s) => s.end('HTTP/1.1 200 OK\r\nContent-Length: 50\r\n\r\nhello'),
+      ['head 200', 'data', 'error reset'],
+    ],
+    [
+      'FIN with a short content-length, connection: close',
+      (s) => s.end('HTTP/1.1 200 OK\r\nConnection: close\r\nContent-Length: 50\r\n\r\nhello'),
+      ['head 200', 'data', 'error reset'],
+    ],
+    [
+      'chunked without its end',
+      (s) => s.end('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n'),
+      ['head 200', 'data', 'error reset'],
+    ],
+    [
+      'chunked without its end, connection: close',
+      (s) => s.end('HTTP/1.1 200 OK\r\nConnection: close\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n'),
+      ['head 200', 'data', 'error reset'],
+    ],
+    ['garbage', (s) => s.write('SSH-2.0-OpenSSH_9.6\r\n'), ['error protocol']],
+    [
+      'a broken chunk size',
+      (s) => s.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\nzz\r\n'),
+      ['head 200', 'data', 'error protocol'],
+    ],
+    [
+      'a head beyond the limit',
+      (s) => s.write(`HTTP/1.1 200 OK\r\nx: ${'y'.repeat(70_000)}\r\n\r\n`),
+      ['error protocol'],
+    ],
+    [
+      'a compressed answer that nobody asked for',
+      (s) => s.write('HTTP/1.1 200 OK\r\nContent-Encoding: gzip\r\nContent-Length: 5\r\n\r\nhello'),
+      ['error protocol'],
+    ],
   ];
-  for (const [nth, way] of ways.entries()) {
+
+  test.each(failures)('failure: %s', async (_name, answer, events) => {
+    const server = await peer((socket, _request, nth) => (nth === 0 ? answer(socket) : socket.write(whole)));
+    const upstream = client(server.port);
     const told = ask(upstream);
-    await told.next('data');
-    way(told);
-    await closed(await server.connection(nth));
-    expect(told.events).toEqual(['head 200', 'data']);
-  }
-  const within = ask(upstream, post, (exchange) => exchange.cancel());
-  await within.next('data');
-  await closed(await server.connection(2));
-  expect(within.events).toEqual(['head 200', 'data']);
-});
-
-test('cancel while connecting closes the socket, and while in line costs no connection', async () => {
-  const requests: string[] = [];
-  const server = await peer((_socket, request) => requests.push(request.split(' ', 2).join(' ')));
-  const upstream = client(server.port, { maxConnections: 1 });
-  const [first, second, third] = ['/1', '/2', '/3'].map((path) => ask(upstream, { ...post, path }));
-  second?.exchange.cancel();
-  first?.exchange.cancel();
-  await expect.poll(() => requests).toEqual(['POST /3']);
-  // The kernel may have accepted the first connection before it was closed.
-  await expect.poll(() => server.sockets.filter((socket) => !socket.closed)).toHaveLength(1);
-  expect([first, second, third].map((told) => told?.events)).toEqual([[], [], []]);
-});
-
-test('cancel amid a TLS handshake closes the socket; the connect timeout does, too', async () => {
-  const server = await peer(() => {});
-  const origin = `https://127.0.0.1:${server.port}`;
-  const cancelled = ask(client(server.port, { origin }));
-  const socket = await server.connection(0);
-  cancelled.exchange.cancel();
-  await closed(socket);
-  expect(cancelled.events).toEqual([]);
-
-  const late = ask(client(server.port, { origin, connectTimeoutMs: 50 }));
-  await late.over;
-  expect(late.events).toEqual(['error connect']);
-  const second = await server.connection(1);
-  await closed(second);
-});
-
-test('TLS: the server is verified and named, sessions are resumed', async () => {
-  const seen: [servername: unknown, reused: boolean][] = [];
-  const server = tls.createServer({ ...localhostCertificate, ALPNProtocols: ['h2', 'http/1.1'] }, (socket) => {
-    seen.push([socket.servername, socket.isSessionReused()]);
-    socket.on('error', () => {});
-    socket.on('data', () => socket.end(whole.replace('\r\n', '\r\nConnection: close\r\n')));
+    await told.over;
+    await turn();
+    expect(told.events).toEqual(events);
+    // The next request is none the worse for it.
+    const second = ask(upstream);
+    await second.over;
+    expect(second.events).toEqual(['head 200', 'data', 'end']);
   });
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  cleanups.push(() => server.close());
-  const { port } = server.address() as net.AddressInfo;
-  const origin = `https://localhost:${port}`;
 
-  const trusting = client(port, { origin, tls: { ca: localhostCertificate.cert } });
-  for (let i = 0; i < 2; i++) {
-    const told = ask(trusting);
+  test('a body that only the connection delimits ends with it', async () => {
+    const server = await peer((socket) => socket.end('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\nhello'));
+    const upstream = client(server.port);
+    for (let i = 0; i < 2; i++) {
+      const told = ask(upstream);
+      await told.over;
+      expect(told.events).toEqual(['head 200', 'data', 'end']);
+    }
+  });
+
+  test('interim answers are passed over', async () => {
+    const hints = 'HTTP/1.1 103 Early Hints\r\nLink: </x>\r\n\r\nHTTP/1.1 102 Processing\r\n\r\n';
+    const server = await peer((socket) => socket.write(hints + whole));
+    const told = ask(client(server.port));
     await told.over;
     expect(told.events).toEqual(['head 200', 'data', 'end']);
+  });
+
+  test('nobody listens: connect', async () => {
+    const server = net.createServer().listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    const { port } = server.address() as net.AddressInfo;
+    server.close();
+    await once(server, 'close');
+    const told = ask(client(port));
+    await told.over;
+    expect(told.events).toEqual(['error connect']);
+  });
+
+  test('a header value that HTTP forbids fails after send has returned', async () => {
+    const server = await peer((socket) => socket.write(whole));
+    const told = ask(client(server.port), { ...post, headers: { authorization: 'Bearer a\nb' } });
+    expect(told.events).toEqual([]);
+    await told.over;
+    expect(told.events).toEqual(['error protocol']);
+  });
+
+  test('a close while idle is noticed: the next request takes a fresh connection', async () => {
+    const server = await peer((socket) => socket.write(whole));
+    const upstream = client(server.port);
+    await ask(upstream).over;
+    const [first] = server.sockets;
+    first?.end();
+    await turn();
+    const told = ask(upstream);
+    await told.over;
+    expect(told.events).toEqual(['head 200', 'data', 'end']);
+  });
+
+  async function closed(socket: net.Socket): Promise<void> {
+    if (!socket.closed) await once(socket, 'close');
   }
-  expect(seen).toEqual([
-    ['localhost', false],
-    ['localhost', true],
-  ]);
 
-  const distrusting = ask(client(port, { origin }));
-  await distrusting.over;
-  expect(distrusting.events).toEqual(['error connect']);
-});
+  test('cancel before the head closes the socket', async () => {
+    let arrived: (() => void) | undefined;
+    const request = new Promise<void>((resolve) => {
+      arrived = resolve;
+    });
+    const server = await peer(() => arrived?.());
+    const told = ask(client(server.port));
+    await request;
+    told.exchange.cancel();
+    await closed(await server.connection(0));
+    expect(told.events).toEqual([]);
+  });
 
-test('a request may be sent from within the end, the data or the failure of another', async () => {
-  const server = await peer((socket, _request, nth) => {
-    if (nth % 3 === 2) socket.resetAndDestroy();
-    else socket.write(whole);
-  });
-  const upstream = client(server.port);
-  const told: string[] = [];
-  await new Promise<void>((resolve) => {
-    const next = () => {
-      if (told.length === 30) return resolve();
-      let cancelled = false;
-      const again = (event: string) => {
-        if (cancelled) throw new Error('heard after cancel');
-        told.push(event);
-        next();
-      };
-      const exchange = upstream.send(post, {
-        head() {},
-        data() {
-          if (told.length % 3 !== 1) return;
-          exchange.cancel();
-          again('cancelled');
-          cancelled = true;
-        },
-        end: () => again('end'),
-        error: (kind) => again(kind),
-      });
-    };
-    next();
-  });
-  expect(told.slice(0, 6)).toEqual(['end', 'cancelled', 'reset', 'end', 'cancelled', 'reset']);
-});
-
-test('requests beyond maxConnections wait, and go out in order', async () => {
-  const open: net.Socket[] = [];
-  const server = await peer((socket) => open.push(socket));
-  const upstream = client(server.port, { maxConnections: 2 });
-  const told = [ask(upstream), ask(upstream), ask(upstream)];
-  await expect.poll(() => open.length).toBe(2);
-  expect(server.sockets).toHaveLength(2);
-  open[0]?.write(whole);
-  await expect.poll(() => open.length).toBe(3);
-  open[1]?.write(whole);
-  open[2]?.write(whole);
-  await Promise.all(told.map((one) => one.over));
-  expect(server.sockets).toHaveLength(2);
-});
-
-test('a paused answer stays in the kernel: memory is bounded, nothing is lost', async () => {
-  const size = 64 * 1024 * 1024;
-  let written = 0;
-  const server = await peer((socket) => {
-    socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n`);
-    const block = Buffer.alloc(65_536, 120);
-    const pump = () => {
-      while (written < size) {
-        written += block.length;
-        if (!socket.write(block)) return;
-      }
-    };
-    socket.on('drain', pump);
-    pump();
-  });
-  let received = 0;
-  let paused = false;
-  let resumed = false;
-  const afterPause: number[] = [];
-  let over: (() => void) | undefined;
-  const done = new Promise<void>((resolve) => {
-    over = resolve;
-  });
-  const exchange = client(server.port).send(post, {
-    head() {},
-    data(bytes) {
-      received += bytes.length;
-      if (resumed) return;
-      if (paused) afterPause.push(bytes.length);
-      else if (received > 100_000) {
-        paused = true;
-        exchange.pause();
-      }
-    },
-    end: () => over?.(),
-    error: (_kind, cause) => {
-      throw cause;
-    },
-  });
-  await expect.poll(() => paused).toBe(true);
-  // The server is stuck once the kernel's buffers are full: two looks in a row see the same figure.
-  let last = -1;
-  await expect
-    .poll(
-      () => {
-        const same = written === last;
-        last = written;
-        return same;
+  test('cancel amid the body closes the socket, also when paused and within data', async () => {
+    const server = await peer((socket) => {
+      socket.write('HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nhello\r\n');
+    });
+    const upstream = client(server.port);
+    const ways: ((told: Told) => void)[] = [
+      (told) => told.exchange.cancel(),
+      (told) => {
+        told.exchange.pause();
+        told.exchange.cancel();
       },
-      { interval: 100 },
-    )
-    .toBe(true);
-  expect(written).toBeLessThan(size / 2);
-  expect(afterPause.length).toBeLessThanOrEqual(1);
-  resumed = true;
-  exchange.resume();
-  await done;
-  expect(received).toBe(size);
-});
-
-test('an early answer to a large body is heard, and its connection not used again', async () => {
-  const server = await peer(() => {});
-  const upstream = client(server.port);
-  const told = ask(upstream, { ...post, body: Buffer.alloc(32 * 1024 * 1024, 97) });
-  const socket = await server.connection(0);
-  socket.removeAllListeners('data');
-  socket.pause();
-  socket.write(whole);
-  await told.over;
-  expect(told.events).toEqual(['head 200', 'data', 'end']);
-  const second = ask(upstream);
-  await server.connection(1);
-  second.exchange.cancel();
-});
-
-test('close lets running exchanges finish and refuses new ones', async () => {
-  const open: net.Socket[] = [];
-  const server = await peer((socket) => open.push(socket));
-  const upstream = client(server.port);
-  const running = ask(upstream);
-  await expect.poll(() => open.length).toBe(1);
-  let closed = false;
-  const closing = upstream.close().then(() => {
-    closed = true;
+    ];
+    for (const [nth, way] of ways.entries()) {
+      const told = ask(upstream);
+      await told.next('data');
+      way(told);
+      await closed(await server.connection(nth));
+      expect(told.events).toEqual(['head 200', 'data']);
+    }
+    const within = ask(upstream, post, (exchange) => exchange.cancel());
+    await within.next('data');
+    await closed(await server.connection(2));
+    expect(within.events).toEqual(['head 200', 'data']);
   });
-  const refused = ask(upstream);
-  await refused.over;
-  expect(refused.events).toEqual(['error connect']);
-  expect(closed).toBe(false);
-  open[0]?.write(whole);
-  await running.over;
-  await closing;
-  expect(running.events).toEqual(['head 200', 'data', 'end']);
+
+  test('cancel while connecting closes the socket, and while in line costs no connection', async () => {
+    const requests: string[] = [];
+    const server = await peer((_socket, request) => requests.push(request.split(' ', 2).join(' ')));
+    const upstream = client(server.port, { maxConnections: 1 });
+    const [first, second, third] = ['/1', '/2', '/3'].map((path) => ask(upstream, { ...post, path }));
+    second?.exchange.cancel();
+    first?.exchange.cancel();
+    await expect.poll(() => requests).toEqual(['POST /3']);
+    // The kernel may have accepted the first connection before it was closed.
+    await expect.poll(() => server.sockets.filter((socket) => !socket.closed)).toHaveLength(1);
+    expect([first, second, third].map((told) => told?.events)).toEqual([[], [], []]);
+  });
+
+  test('cancel amid a TLS handshake closes the socket; the connect timeout does, too', async () => {
+    const server = await peer(() => {});
+    const origin = `https://127.0.0.1:${server.port}`;
+    const cancelled = ask(client(server.port, { origin }));
+    const socket = await server.connection(0);
+    cancelled.exchange.cancel();
+    await closed(socket);
+    expect(cancelled.events).toEqual([]);
+
+    const late = ask(client(server.port, { origin, connectTimeoutMs: 50 }));
+    await late.over;
+    expect(late.events).toEqual(['error connect']);
+    const second = await server.connection(1);
+    await closed(second);
+  });
+
+  test('TLS: the server is verified and named, sessions are resumed', async () => {
+    const seen: [servername: unknown, reused: boolean][] = [];
+    const server = tls.createServer({ ...localhostCertificate, ALPNProtocols: ['h2', 'http/1.1'] }, (socket) => {
+      seen.push([socket.servername, socket.isSessionReused()]);
+      socket.on('error', () => {});
+      socket.on('data', () => socket.end(whole.replace('\r\n', '\r\nConnection: close\r\n')));
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    cleanups.push(() => server.close());
+    const { port } = server.address() as net.AddressInfo;
+    const origin = `https://localhost:${port}`;
+
+    const trusting = client(port, { origin, tls: { ca: localhostCertificate.cert } });
+    for (let i = 0; i < 2; i++) {
+      const told = ask(trusting);
+      await told.over;
+      expect(told.events).toEqual(['head 200', 'data', 'end']);
+    }
+    expect(seen).toEqual([
+      ['localhost', false],
+      ['localhost', true],
+    ]);
+
+    const distrusting = ask(client(port, { origin }));
+    await distrusting.over;
+    expect(distrusting.events).toEqual(['error connect']);
+  });
+
+  test('a request may be sent from within the end, the data or the failure of another', async () => {
+    const server = await peer((socket, _request, nth) => {
+      if (nth % 3 === 2) socket.resetAndDestroy();
+      else socket.write(whole);
+    });
+    const upstream = client(server.port);
+    const told: string[] = [];
+    await new Promise<void>((resolve) => {
+      const next = () => {
+        if (told.length === 30) return resolve();
+        let cancelled = false;
+        const again = (event: string) => {
+          if (cancelled) throw new Error('heard after cancel');
+          told.push(event);
+          next();
+        };
+        const exchange = upstream.send(post, {
+          head() {},
+          data() {
+            if (told.length % 3 !== 1) return;
+            exchange.cancel();
+            again('cancelled');
+            cancelled = true;
+          },
+          end: () => again('end'),
+          error: (kind) => again(kind),
+        });
+      };
+      next();
+    });
+    expect(told.slice(0, 6)).toEqual(['end', 'cancelled', 'reset', 'end', 'cancelled', 'reset']);
+  });
+
+  test('requests beyond maxConnections wait, and go out in order', async () => {
+    const open: net.Socket[] = [];
+    const server = await peer((socket) => open.push(socket));
+    const upstream = client(server.port, { maxConnections: 2 });
+    const told = [ask(upstream), ask(upstream), ask(upstream)];
+    await expect.poll(() => open.length).toBe(2);
+    expect(server.sockets).toHaveLength(2);
+    open[0]?.write(whole);
+    await expect.poll(() => open.length).toBe(3);
+    open[1]?.write(whole);
+    open[2]?.write(whole);
+    await Promise.all(told.map((one) => one.over));
+    expect(server.sockets).toHaveLength(2);
+  });
+
+  test('a paused answer stays in the kernel: memory is bounded, nothing is lost', async () => {
+    const size = 64 * 1024 * 1024;
+    let written = 0;
+    const server = await peer((socket) => {
+      socket.write(`HTTP/1.1 200 OK\r\nContent-Length: ${size}\r\n\r\n`);
+      const block = Buffer.alloc(65_536, 120);
+      const pump = () => {
+        while (written < size) {
+          written += block.length;
+          if (!socket.write(block)) return;
+        }
+      };
+      socket.on('drain', pump);
+      pump();
+    });
+    let received = 0;
+    let paused = false;
+    let resumed = false;
+    const afterPause: number[] = [];
+    let over: (() => void) | undefined;
+    const done = new Promise<void>((resolve) => {
+      over = resolve;
+    });
+    const exchange = client(server.port).send(post, {
+      head() {},
+      data(bytes) {
+        received += bytes.length;
+        if (resumed) return;
+        if (paused) afterPause.push(bytes.length);
+        else if (received > 100_000) {
+          paused = true;
+          exchange.pause();
+        }
+      },
+      end: () => over?.(),
+      error: (_kind, cause) => {
+        throw cause;
+      },
+    });
+    await expect.poll(() => paused).toBe(true);
+    // The server is stuck once the kernel's buffers are full: two looks in a row see the same figure.
+    let last = -1;
+    await expect
+      .poll(
+        () => {
+          const same = written === last;
+          last = written;
+          return same;
+        },
+        { interval: 100 },
+      )
+      .toBe(true);
+    expect(written).toBeLessThan(size / 2);
+    expect(afterPause.length).toBeLessThanOrEqual(1);
+    resumed = true;
+    exchange.resume();
+    await done;
+    expect(received).toBe(size);
+  });
+
+  test('an early answer to a large body is heard, and its connection not used again', async () => {
+    const server = await peer(() => {});
+    const upstream = client(server.port);
+    const told = ask(upstream, { ...post, body: Buffer.alloc(32 * 1024 * 1024, 97) });
+    const socket = await server.connection(0);
+    socket.removeAllListeners('data');
+    socket.pause();
+    socket.write(whole);
+    await told.over;
+    expect(told.events).toEqual(['head 200', 'data', 'end']);
+    const second = ask(upstream);
+    await server.connection(1);
+    second.exchange.cancel();
+  });
+
+  test('close lets running exchanges finish and refuses new ones', async () => {
+    const open: net.Socket[] = [];
+    const server = await peer((socket) => open.push(socket));
+    const upstream = client(server.port);
+    const running = ask(upstream);
+    await expect.poll(() => open.length).toBe(1);
+    let closed = false;
+    const closing = upstream.close().then(() => {
+      closed = true;
+    });
+    const refused = ask(upstream);
+    await refused.over;
+    expect(refused.events).toEqual(['error connect']);
+    expect(closed).toBe(false);
+    open[0]?.write(whole);
+    await running.over;
+    await closing;
+    expect(running.events).toEqual(['head 200', 'data', 'end']);
+  });
 });

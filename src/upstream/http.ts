@@ -1,11 +1,21 @@
-import type { HttpRequest, ResponseHandler, Upstream } from '../kernel/upstream.ts';
-import { Connection, type ConnectionOptions, type TlsClientOptions } from './connection.ts';
-import { HttpExchange } from './http-exchange.ts';
+import type { Exchange, HttpRequest, ResponseHandler, Upstream } from '../kernel/upstream.ts';
+import { NativeConnection } from './native/connection.ts';
+import { NativeExchange } from './native/exchange.ts';
+import { RequestHeads } from './native/request-heads.ts';
+import { ConnectionPool } from './pool.ts';
+import type { ConnectionOptions, TlsClientOptions } from './socket.ts';
+import { UndiciConnection } from './undici/connection.ts';
+import { UndiciExchange } from './undici/exchange.ts';
+
+/** Who speaks HTTP/1.1: this project's own client, or undici. */
+export type HttpClient = 'native' | 'undici';
 
 export interface HttpUpstreamOptions {
   /** Scheme, host and port of the provider: 'https://api.openai.com'. A path in it is ignored. */
   readonly origin: string;
   readonly connectTimeoutMs: number;
+  /** `native` by default. */
+  readonly client?: HttpClient;
   /** Connections at once; requests beyond it wait in line. Unlimited by default. */
   readonly maxConnections?: number;
   /** Most bytes of a response's head; 64 KiB by default. */
@@ -24,106 +34,72 @@ export interface HttpUpstreamOptions {
   readonly tls?: TlsClientOptions;
 }
 
-const DEAD_BEFORE_SWEEP = 32;
+const connectionOptions = (options: HttpUpstreamOptions): ConnectionOptions => {
+  const url = new URL(options.origin);
+  const secure = url.protocol === 'https:';
+  return {
+    origin: url.origin,
+    secure,
+    host: url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname,
+    port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
+    connectTimeoutMs: options.connectTimeoutMs,
+    maxHeaderBytes: options.maxHeaderBytes ?? 65_536,
+    keepAliveMs: options.keepAliveMs ?? 4_000,
+    tls: options.tls ?? {},
+  };
+};
 
-/**
- * An HTTP/1.1 client of one origin. Connections stand in a free list, last in first out, so that finding one costs
- * the same with one or ten thousand of them. A cancelled exchange closes its connection in every phase; timeouts
- * other than the connect timeout are the caller's. `close` lets running exchanges finish and fails waiting ones.
- */
-class HttpUpstream implements Upstream {
-  readonly #options: ConnectionOptions;
-  readonly #maxConnections: number;
-  readonly #ageMs: number;
-  #free: Connection[] = [];
-  #dead = 0;
-  #busy = 0;
-  #waiting: HttpExchange[] = [];
-  #closed = false;
-  #onIdle: (() => void) | undefined;
+const bounds = (options: HttpUpstreamOptions) => ({
+  max: options.maxConnections ?? Number.POSITIVE_INFINITY,
+  ageMs: options.connectionAgeMs ?? Number.POSITIVE_INFINITY,
+});
+
+class NativeUpstream implements Upstream {
+  readonly #pool: ConnectionPool<NativeConnection>;
+  readonly #heads: RequestHeads;
 
   constructor(options: HttpUpstreamOptions) {
-    const url = new URL(options.origin);
-    const secure = url.protocol === 'https:';
-    this.#options = {
-      origin: url.origin,
-      secure,
-      host: url.hostname.startsWith('[') ? url.hostname.slice(1, -1) : url.hostname,
-      port: url.port === '' ? (secure ? 443 : 80) : Number(url.port),
-      connectTimeoutMs: options.connectTimeoutMs,
-      maxHeaderBytes: options.maxHeaderBytes ?? 65_536,
-      keepAliveMs: options.keepAliveMs ?? 4_000,
-      tls: options.tls ?? {},
-    };
-    this.#ageMs = options.connectionAgeMs ?? Number.POSITIVE_INFINITY;
-    this.#maxConnections = options.maxConnections ?? Number.POSITIVE_INFINITY;
+    const to = connectionOptions(options);
+    this.#heads = new RequestHeads(new URL(to.origin).host);
+    this.#pool = new ConnectionPool({ ...bounds(options), open: () => new NativeConnection(to) });
   }
 
-  send(request: HttpRequest, handler: ResponseHandler): HttpExchange {
-    const exchange = new HttpExchange(request, handler, this.#release);
-    if (this.#closed) queueMicrotask(() => exchange.fail('connect', new Error('the client is closed')));
-    else if (this.#busy >= this.#maxConnections) this.#waiting.push(exchange);
-    else this.#start(exchange);
+  send(request: HttpRequest, handler: ResponseHandler): Exchange {
+    const head = this.#heads.of(request);
+    const exchange = new NativeExchange(request, head, handler, this.#pool);
+    if (head === undefined) {
+      queueMicrotask(() => exchange.fail('protocol', new Error('the request has a path or header that HTTP forbids')));
+    } else this.#pool.admit(exchange);
     return exchange;
   }
 
-  async close(): Promise<void> {
-    this.#closed = true;
-    for (const connection of this.#free.splice(0)) connection.destroy();
-    for (const exchange of this.#waiting.splice(0)) exchange.fail('connect', new Error('the client is closed'));
-    if (this.#busy > 0) {
-      await new Promise<void>((resolve) => {
-        this.#onIdle = resolve;
-      });
-    }
+  close(): Promise<void> {
+    return this.#pool.close();
   }
-
-  #start(exchange: HttpExchange): void {
-    this.#busy++;
-    exchange.start(this.#take());
-  }
-
-  #take(): Connection {
-    for (let connection = this.#free.pop(); connection !== undefined; connection = this.#free.pop()) {
-      connection.idle = false;
-      if (connection.lost) this.#dead--;
-      else if (this.#isFresh(connection)) return connection;
-      else connection.destroy();
-    }
-    return new Connection(this.#options, this.#onLost);
-  }
-
-  readonly #release = (connection: Connection, reusable: boolean): void => {
-    this.#busy--;
-    if (this.#closed || !reusable || !this.#isFresh(connection)) connection.destroy();
-    else {
-      connection.idle = true;
-      this.#free.push(connection);
-    }
-    const next = this.#nextWaiting();
-    if (next !== undefined) this.#start(next);
-    else if (this.#busy === 0) this.#onIdle?.();
-  };
-
-  #isFresh({ since }: Connection): boolean {
-    return performance.now() - since < this.#ageMs;
-  }
-
-  /** Those cancelled in line are passed over. */
-  #nextWaiting(): HttpExchange | undefined {
-    let next = this.#waiting.shift();
-    while (next?.done) next = this.#waiting.shift();
-    return next;
-  }
-
-  /** A connection that closed while idle is dropped; one in use is the business of its exchange. */
-  readonly #onLost = (connection: Connection): void => {
-    if (!connection.idle || connection.lost) return;
-    connection.destroy();
-    if (++this.#dead < DEAD_BEFORE_SWEEP || this.#dead * 2 < this.#free.length) return;
-    this.#free = this.#free.filter((one) => !one.lost);
-    this.#dead = 0;
-  };
 }
 
-export const createHttpUpstream = (options: HttpUpstreamOptions): Upstream => new HttpUpstream(options);
+class UndiciUpstream implements Upstream {
+  readonly #pool: ConnectionPool<UndiciConnection>;
+
+  constructor(options: HttpUpstreamOptions) {
+    const to = connectionOptions(options);
+    this.#pool = new ConnectionPool({ ...bounds(options), open: () => new UndiciConnection(to) });
+  }
+
+  send(request: HttpRequest, handler: ResponseHandler): Exchange {
+    const exchange = new UndiciExchange(request, handler, this.#pool);
+    this.#pool.admit(exchange);
+    return exchange;
+  }
+
+  close(): Promise<void> {
+    return this.#pool.close();
+  }
+}
+
+/**
+ * An HTTP/1.1 client of one origin. A cancelled exchange closes its connection in every phase; timeouts other than
+ * the connect timeout are the caller's. `close` lets running exchanges finish and fails waiting ones.
+ */
+export const createHttpUpstream = (options: HttpUpstreamOptions): Upstream =>
+  options.client === 'undici' ? new UndiciUpstream(options) : new NativeUpstream(options);

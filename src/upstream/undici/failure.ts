@@ -1,4 +1,4 @@
-import type { UpstreamFailure } from '../kernel/upstream.ts';
+import type { UpstreamFailure } from '../../kernel/upstream.ts';
 
 /**
  * Tells how an exchange failed from undici's or Node's error.

@@ -1,10 +1,8 @@
 import type { Dispatcher } from 'undici';
-import type { Exchange, HttpRequest, ResponseHandler, UpstreamFailure } from '../kernel/upstream.ts';
-import type { Connection } from './connection.ts';
+import type { Exchange, HttpRequest, ResponseHandler, UpstreamFailure } from '../../kernel/upstream.ts';
+import type { ConnectionPool, Passenger } from '../pool.ts';
+import type { UndiciConnection } from './connection.ts';
 import { failureOf } from './failure.ts';
-
-/** Takes connections back; `reusable` is false for one that was given up. */
-export type Release = (connection: Connection, reusable: boolean) => void;
 
 /** Undici takes names and values in turn, which spares it a walk over the object. */
 function headersOf(request: HttpRequest): string[] {
@@ -17,24 +15,23 @@ function headersOf(request: HttpRequest): string[] {
 }
 
 /** One request and its answer, between undici's events and the port's. */
-export class HttpExchange implements Exchange, Dispatcher.DispatchHandler {
+export class UndiciExchange implements Exchange, Passenger<UndiciConnection>, Dispatcher.DispatchHandler {
   readonly #request: HttpRequest;
   readonly #handler: ResponseHandler;
-  readonly #release: Release;
-  #connection: Connection | undefined;
+  readonly #pool: ConnectionPool<UndiciConnection>;
+  #connection: UndiciConnection | undefined;
   #controller: Dispatcher.DispatchController | undefined;
   #headSeen = false;
   #paused = false;
-  /** Ended, failed or cancelled: the handler hears nothing more. */
   done = false;
 
-  constructor(request: HttpRequest, handler: ResponseHandler, release: Release) {
+  constructor(request: HttpRequest, handler: ResponseHandler, pool: ConnectionPool<UndiciConnection>) {
     this.#request = request;
     this.#handler = handler;
-    this.#release = release;
+    this.#pool = pool;
   }
 
-  start(connection: Connection): void {
+  start(connection: UndiciConnection): void {
     this.#connection = connection;
     const { path, method, body } = this.#request;
     connection.dispatch(
@@ -43,7 +40,6 @@ export class HttpExchange implements Exchange, Dispatcher.DispatchHandler {
     );
   }
 
-  /** Ends an exchange that never got a connection. */
   fail(kind: UpstreamFailure, cause: unknown): void {
     if (this.done) return;
     this.done = true;
@@ -106,7 +102,7 @@ export class HttpExchange implements Exchange, Dispatcher.DispatchHandler {
       return;
     }
     this.done = true;
-    if (connection !== undefined) this.#release(connection, !connection.unclean);
+    if (connection !== undefined) this.#pool.release(connection, !connection.unclean);
     this.#handler.end();
   }
 
@@ -124,6 +120,6 @@ export class HttpExchange implements Exchange, Dispatcher.DispatchHandler {
     if (connection === undefined) return;
     this.#connection = undefined;
     connection.destroy(closed);
-    this.#release(connection, false);
+    this.#pool.release(connection, false);
   }
 }
