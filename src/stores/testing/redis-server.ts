@@ -2,7 +2,7 @@ import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { createServer } from 'node:net';
 
-/** A Redis of a test's own, in memory only. */
+/** A Redis of a test's own, in memory only. Arguments that are repeated count as they were given last. */
 export interface RedisServer {
   readonly port: number;
   readonly url: string;
@@ -13,7 +13,7 @@ export interface RedisServer {
   stop(): Promise<void>;
 }
 
-async function freePort(): Promise<number> {
+export async function freePort(): Promise<number> {
   const server = createServer().listen(0, '127.0.0.1');
   await once(server, 'listening');
   const address = server.address();
@@ -23,23 +23,30 @@ async function freePort(): Promise<number> {
   return address.port;
 }
 
-async function launch(port: number, more: readonly string[]): Promise<ChildProcess> {
-  const args = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no', ...more];
+async function launch(port: number, more: readonly string[], whole: readonly string[]): Promise<ChildProcess> {
+  const own = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
+  const args = whole.length > 0 ? whole : [...own, ...more];
   const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
   await new Promise<void>((resolve, reject) => {
     let text = '';
     child.stdout.on('data', (bytes: Buffer) => {
       text += bytes.toString();
-      if (text.includes('Ready to accept connections')) resolve();
+      if (/Ready to accept connections|Sentinel ID is/.test(text)) resolve();
     });
     child.once('exit', () => reject(new Error(`redis-server ended: ${text}`)));
   });
   return child;
 }
 
-export async function startRedis(...more: string[]): Promise<RedisServer> {
-  const port = await freePort();
-  let child = await launch(port, more);
+export const startRedis = async (...more: string[]): Promise<RedisServer> => startRedisOn(await freePort(), more);
+
+/** The same on a port that is chosen already; `whole` are all arguments, where those that every server gets do not fit. */
+export async function startRedisOn(
+  port: number,
+  more: readonly string[],
+  whole: readonly string[] = [],
+): Promise<RedisServer> {
+  let child = await launch(port, more, whole);
   const end = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, 'exit');
@@ -52,7 +59,7 @@ export async function startRedis(...more: string[]): Promise<RedisServer> {
     signal: (name) => void child.kill(name),
     async restart() {
       await end();
-      child = await launch(port, more);
+      child = await launch(port, more, whole);
     },
     stop: end,
   };
