@@ -28,6 +28,8 @@ export class Output {
   readonly #reply: Reply<ChatChunk>;
   readonly #send: (chunk: ChatChunk) => void;
   #source: Source | undefined;
+  /** The caller reads slowly, and will be heard of. */
+  #held = false;
   readonly #heading: Heading;
 
   constructor(call: Call, heading: Heading, reply: Reply<ChatChunk>, recovery: RecoveryMode) {
@@ -35,10 +37,16 @@ export class Output {
     this.#heading = heading;
     this.#reply = reply;
     this.sent = recovery === 'off' ? undefined : new SentText();
-    const resume = () => this.#source?.resume();
+    const resume = () => {
+      this.#held = false;
+      this.#source?.resume();
+    };
     this.#send = (chunk) => {
       if (this.#reply.message(chunk)) return;
       this.#source?.pause();
+      // What had arrived already may still follow; one resumption is enough.
+      if (this.#held) return;
+      this.#held = true;
       this.#reply.onDrain(resume);
     };
   }

@@ -2,7 +2,6 @@ import { once } from 'node:events';
 import * as http from 'node:http';
 import * as http2 from 'node:http2';
 import * as net from 'node:net';
-import { setTimeout as sleep } from 'node:timers/promises';
 import { ConnectError, createClient } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
 import { afterEach, expect, it } from 'vitest';
@@ -180,8 +179,7 @@ it('tells a slow sender once that it is late, and serves on where it ends after 
   expect(late.toString()).toMatch(/^HTTP\/1\.1 408 /);
   const answers = once(socket, 'data') as Promise<[Buffer]>;
   for (let sent = 1; sent < 11; sent++) {
-    await sleep(20);
-    socket.write(' ');
+    await new Promise<void>((resolve) => socket.write(' ', () => resolve()));
   }
   socket.write('GET /nowhere HTTP/1.1\r\nhost: x\r\n\r\n');
   const [next] = await answers;

@@ -7,6 +7,7 @@ import type { ServerResponse } from '../listener.ts';
 import { whenDrained } from '../response.ts';
 import { type Envelope, inTheClear } from './envelope.ts';
 import { errorJson } from './errors.ts';
+import { EventStream } from './event-stream.ts';
 import { replyDefaults } from './json-reply.ts';
 import { type ChunkOptions, ChunkWriter } from './openai/chunk.ts';
 import { SsePing } from './sse-ping.ts';
@@ -34,6 +35,7 @@ export interface SseTimes {
 export class SseReply implements Reply<StreamChatCompletionResponse> {
   readonly #call: Call;
   readonly #response: ServerResponse;
+  readonly #stream: EventStream;
   readonly #writer: ChunkWriter;
   readonly #stallMs: number;
   readonly #envelope: Envelope;
@@ -51,10 +53,11 @@ export class SseReply implements Reply<StreamChatCompletionResponse> {
     this.#stallMs = stallMs;
     this.#envelope = envelope;
     this.#writer = new ChunkWriter(options);
+    this.#stream = new EventStream(response, () => ({ ...headers, ...call.replyHeaders }));
     if (pingMs === 0) return;
     const ping = new SsePing(clock, pingMs, () => {
-      this.#begin();
-      if (!response.writableNeedDrain) response.write(': ping\n\n');
+      this.#stream.begin();
+      if (!this.#stream.blocked) this.#stream.write(': ping\n\n');
     });
     response.once('close', () => ping.stop());
     this.#ping = ping;
@@ -62,18 +65,18 @@ export class SseReply implements Reply<StreamChatCompletionResponse> {
 
   /** Whether anything was sent: a fault is an event from then on. */
   get started(): boolean {
-    return this.#response.headersSent;
+    return this.#stream.begun;
   }
 
   message(chunk: StreamChatCompletionResponse): boolean {
     const texts = this.#writer.push(chunk);
-    this.#begin();
+    this.#stream.begin();
     this.#ping?.wrote();
-    return texts.length === 0 || this.#write(texts);
+    return texts.length === 0 || this.#stream.write(this.#events(texts));
   }
 
   onDrain(resume: () => void): void {
-    if (this.#response.writableNeedDrain) whenDrained(this.#response, this.#call, this.#stallMs, resume);
+    if (this.#stream.blocked) whenDrained(this.#response, this.#call, this.#stallMs, resume);
     else resume();
   }
 
@@ -85,25 +88,17 @@ export class SseReply implements Reply<StreamChatCompletionResponse> {
   /** The answer is whole. A sealed one says so by a last event with nothing in it, so that none has to wait for the next. */
   end(): void {
     this.#ping?.stop();
-    this.#begin();
+    this.#stream.begin();
     const events = this.#events(this.#writer.end());
     const mark = this.#envelope('', true);
-    this.#response.end(`${events}${mark === '' ? '' : event(mark)}data: [DONE]\n\n`);
+    this.#stream.end(`${events}${mark === '' ? '' : event(mark)}data: [DONE]\n\n`);
   }
 
   /** The answer broke off: an error event, and no [DONE]. */
   fail(fault: Fault): void {
     this.#ping?.stop();
     const events = this.#events(this.#writer.flush());
-    this.#response.end(events + event(this.#envelope(errorJson(fault, this.#call.report), true)));
-  }
-
-  #begin(): void {
-    if (!this.#response.headersSent) this.#response.writeHead(200, { ...headers, ...this.#call.replyHeaders });
-  }
-
-  #write(texts: readonly string[]): boolean {
-    return this.#response.write(this.#events(texts));
+    this.#stream.end(events + event(this.#envelope(errorJson(fault, this.#call.report), true)));
   }
 
   #events(texts: readonly string[]): string {
