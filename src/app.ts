@@ -7,6 +7,7 @@ import { Balancer } from './balancer/balancer.ts';
 import { countedAndWatched } from './balancer-events.ts';
 import { balancerSettings } from './balancer-settings.ts';
 import { swappableCertificate } from './certificate.ts';
+import { createAskedModel } from './chat/asked-model.ts';
 import { createChat } from './chat/chat.ts';
 import type { GatewayConfig } from './config/gateway-config.ts';
 import { createGates } from './gates.ts';
@@ -98,7 +99,9 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOpt
   const readiness = new Readiness([...services, ...[...routes.keys()].map(healthName)]);
   const sealing = createSealing(security.sealing, clock, events);
   const metrics = createMetrics({ version, runtime: true });
-  const limits = createLimits(config, clock, createLimitMetrics(metrics.registry), events);
+  const askedModel = createAskedModel({ catalog: () => catalog, costOf: costs.costOf, unpriced: events.priceUnknown });
+  const limitMetrics = createLimitMetrics(metrics.registry);
+  const limits = createLimits({ config, clock, askedModel, metrics: limitMetrics, told: events });
   const rpcs = [
     ...intercept(createChat({ catalog: () => catalog, balancer, costOf: costs.costOf }), [
       sealing.unseal,
@@ -129,7 +132,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOpt
   const gates = createGates(config, clock, { ...events, ...createGateMetrics(metrics.registry) });
   const page = { contentType: metrics.contentType, text: primary?.metrics ?? metrics.text, gate: gates.metrics };
   const audit = await createAudit(monitoring.audit, primary?.place ?? 0, clock, logger, metrics);
-  await Promise.all([sealing.begun(), limits.begun()]);
+  await limits.begun();
   const listening = await createServer(
     {
       rpcs,
@@ -141,7 +144,10 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOpt
       ...(monitoring.metrics.enabled && { metrics: page }),
     },
     serverOptions(config),
-  );
+  ).catch(async (thrown: unknown) => {
+    await audit.close();
+    throw thrown;
+  });
   const reloadMetrics = createReloadMetrics(metrics.registry, clock.wall);
   const certificate = swappableCertificate(server.tls, listening.secure, reloadMetrics.certificateExpires);
   const reloader =

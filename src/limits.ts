@@ -1,13 +1,16 @@
 import { create } from '@bufbuild/protobuf';
 import { type HealthComponent, HealthComponentSchema, HealthStatus } from '../gen/es/llmbridge/v1/health_service_pb.ts';
 import type { GatewayConfig } from './config/gateway-config.ts';
-import { createAdmit, type TierLimits } from './interceptors/admit.ts';
+import { createAdmit } from './interceptors/admit.ts';
+import { limitsAnything, type TierLimits } from './interceptors/limited-subjects.ts';
+import { type AskedModelOf, inNanoDollars } from './kernel/asked-model.ts';
 import type { Clock } from './kernel/clock.ts';
-import type { LimitEvents, OutageMode } from './kernel/limit-events.ts';
+import type { LimitEvents } from './kernel/limit-events.ts';
 import type { Interceptor } from './kernel/method.ts';
-import type { Limits, RateLimiter, Tier } from './kernel/rate-limiter.ts';
+import type { Limits, RateLimiter } from './kernel/rate-limiter.ts';
 import type { ComponentProbe } from './services/health.ts';
 import { GuardedRateLimiter } from './stores/guarded-rate-limiter.ts';
+import { ClaimedNonces } from './stores/memory/claimed-nonces.ts';
 import { MemoryRateLimiter } from './stores/memory/rate-limiter.ts';
 import { connectRedis, namesRedis } from './stores/redis/connection.ts';
 import { RedisRateLimiter } from './stores/redis/rate-limiter.ts';
@@ -15,40 +18,60 @@ import type { GatewayEvents } from './telemetry/gateway-events.ts';
 
 type RateLimitGroup = GatewayConfig['rate_limit'];
 
-/** A tier's limits, or undefined where it has none. */
-function limitsOf({ requests, burst, tokens, concurrent }: RateLimitGroup['global']): Limits | undefined {
-  if (requests === undefined && tokens === undefined && concurrent === undefined) return undefined;
+/** A subject's limits, or undefined where it has none. */
+function limitsOf({ requests, burst, tokens, concurrent, budget }: RateLimitGroup['global']): Limits | undefined {
+  if (!requests && !tokens && concurrent === undefined && !budget) return undefined;
   return {
     ...(requests && { requests }),
     ...(requests && burst !== undefined && { burst }),
     ...(tokens && { tokens }),
     ...(concurrent !== undefined && { concurrent }),
+    ...(budget && { budget: { count: inNanoDollars(budget.usd), windowMs: budget.windowMs } }),
   };
 }
 
+function modelLimits(models: RateLimitGroup['models']): Map<string, Limits> {
+  const limits = new Map<string, Limits>();
+  for (const [name, group] of Object.entries(models)) {
+    const own = limitsOf(group);
+    if (own !== undefined) limits.set(name, own);
+  }
+  return limits;
+}
+
 /** The limits that the configuration sets. A user's own stand in for the tier's one by one; a burst goes with its requests. */
-export function tierLimits({ global, user, ip }: RateLimitGroup): TierLimits {
+export function tierLimits({ global, user, ip, models }: RateLimitGroup): TierLimits {
   const { overrides, ...everyUser } = user;
   const users = new Map<string, Limits>();
-  for (const [name, own] of Object.entries(overrides)) {
+  const userModels = new Map<string, Map<string, Limits>>();
+  for (const [name, { models: ofUser, ...own }] of Object.entries(overrides)) {
     const burst = own.requests === undefined ? (own.burst ?? everyUser.burst) : own.burst;
     const limits = limitsOf({
       requests: own.requests ?? everyUser.requests,
       burst,
       tokens: own.tokens ?? everyUser.tokens,
       concurrent: own.concurrent ?? everyUser.concurrent,
+      budget: own.budget ?? everyUser.budget,
     });
     if (limits !== undefined) users.set(name, limits);
+    const both = modelLimits(ofUser);
+    if (both.size > 0) userModels.set(name, both);
   }
   const all = limitsOf(global);
   const each = limitsOf(everyUser);
   const address = limitsOf(ip);
-  return { ...(all && { global: all }), ...(each && { user: each }), users, ...(address && { ip: address }) };
+  return {
+    ...(all && { global: all }),
+    ...(each && { user: each }),
+    users,
+    ...(address && { ip: address }),
+    models: modelLimits(models),
+    userModels,
+  };
 }
 
 /** Limits, as the configuration has them. */
 export interface GatewayLimits {
-  /** None where no limit is set. */
   readonly interceptors: readonly Interceptor[];
   /** How the store fares, where there is one. */
   readonly components: readonly ComponentProbe[];
@@ -60,22 +83,40 @@ export interface GatewayLimits {
 /** How long the start waits for the store, and the end for its last answers. */
 const patienceMs = 1_000;
 
-type Told = Pick<GatewayEvents, 'limitStore' | 'configWarning'>;
+export interface LimitsOptions {
+  readonly config: Pick<GatewayConfig, 'rate_limit' | 'redis' | 'security'>;
+  readonly clock: Clock;
+  readonly askedModel: AskedModelOf;
+  readonly metrics: LimitEvents;
+  readonly told: Pick<GatewayEvents, 'limitStore' | 'configWarning'>;
+}
 
-export function createLimits(
-  { rate_limit: group, redis }: Pick<GatewayConfig, 'rate_limit' | 'redis'>,
-  clock: Clock,
-  metrics: LimitEvents,
-  told: Told,
-): GatewayLimits {
+const patience = () => new Promise<void>((resolve) => void setTimeout(resolve, patienceMs).unref());
+
+/** The clock's timers keep no process alive, and before its port is open nothing else does. */
+const passed = (ms: number) => new Promise<void>((resolve) => void setTimeout(resolve, Math.max(0, ms)));
+
+/** Who may go on: one step takes a call's limits and what it claims. */
+export function createLimits({ config, clock, askedModel, metrics, told }: LimitsOptions): GatewayLimits {
+  const { rate_limit: group, redis } = config;
+  const { sealing } = config.security;
   const limits = tierLimits(group);
-  const none = { interceptors: [], components: [], begun: async () => {}, close: async () => {} };
-  if (!limits.global && !limits.user && !limits.ip && limits.users.size === 0) return none;
-  const memory = new MemoryRateLimiter(clock);
+  const nonces = new ClaimedNonces({ epochGuardMs: sealing.epoch_guard, clock });
+  const memory = new MemoryRateLimiter(clock, nonces);
+  // There even without a limit: keys may be added while the gateway runs, and what is opened must be claimed.
   const admit = (limiter: RateLimiter, events: LimitEvents) => [
-    createAdmit({ limits, limiter, assumedCompletion: group.assumed_completion, events }),
+    createAdmit({ limits, limiter, assumedCompletion: group.assumed_completion, askedModel, events }),
   ];
-  if (!namesRedis(redis) || group.store === 'memory') return { ...none, interceptors: admit(memory, metrics) };
+  const opens = sealing.mode !== 'off' && sealing.keys.length > 0;
+  const shared = namesRedis(redis) && group.store !== 'memory' && (limitsAnything(limits) || sealing.mode !== 'off');
+  if (!shared) {
+    return {
+      interceptors: admit(memory, metrics),
+      components: [],
+      begun: () => passed(opens ? nonces.epoch - clock.wall() : 0),
+      close: async () => {},
+    };
+  }
 
   const events: LimitEvents = {
     ...metrics,
@@ -92,26 +133,37 @@ export function createLimits(
     // Each decision that fails by it is counted, and the outage logged once.
     failed: () => {},
     ready(policy) {
-      ready.resolve();
+      // As early as may be: what is issued before an epoch is refused.
+      store
+        .beginEpoch()
+        .then(passed, () => {})
+        .finally(ready.resolve);
       if (warned || policy === undefined || policy === 'noeviction') return;
       warned = true;
       told.configWarning('redis', `the server may forget counts when it is full: its maxmemory-policy is ${policy}`);
     },
   });
-  const store = new RedisRateLimiter({ redis: connection, prefix: redis.prefix, leaseMs: group.lease, clock });
+  const store = new RedisRateLimiter({
+    redis: connection,
+    prefix: redis.prefix,
+    leaseMs: group.lease,
+    epochGuardMs: sealing.epoch_guard,
+    clock,
+  });
+  const onOutage = { ...group.on_outage, user_model: group.on_outage.user };
   const guarded = new GuardedRateLimiter({
     store,
     local: memory,
     timeoutMs: group.store_timeout,
-    onOutage: group.on_outage,
+    onOutage,
+    onClaimOutage: sealing.on_outage,
     instances: group.instances,
     clock,
     events,
   });
-  const patience = () => new Promise<void>((resolve) => void setTimeout(resolve, patienceMs).unref());
   return {
     interceptors: admit(guarded, events),
-    components: [() => [storeComponent(guarded.out, group.on_outage)]],
+    components: [() => [storeComponent(guarded.out, group.on_outage, opens ? sealing.on_outage : undefined)]],
     begun: () => Promise.race([ready.promise, patience()]),
     async close() {
       store.close();
@@ -122,12 +174,16 @@ export function createLimits(
   };
 }
 
-function storeComponent(out: boolean, onOutage: Readonly<Record<Tier, OutageMode>>): HealthComponent {
+function storeComponent(
+  out: boolean,
+  onOutage: GatewayConfig['rate_limit']['on_outage'],
+  sealed: 'open' | 'closed' | undefined,
+): HealthComponent {
+  const limits = `limits of all calls are ${onOutage.global}, of users ${onOutage.user}, of addresses ${onOutage.ip}, of models ${onOutage.model}`;
+  const calls = sealed === undefined ? '' : `; sealed calls are ${sealed === 'open' ? 'taken' : 'refused'}`;
   return create(HealthComponentSchema, {
     name: 'redis',
     status: out ? HealthStatus.DEGRADED : HealthStatus.SERVING,
-    message: out
-      ? `out: limits of all calls are ${onOutage.global}, of users ${onOutage.user}, of addresses ${onOutage.ip}`
-      : '',
+    message: out ? `out: ${limits}${calls}` : '',
   });
 }

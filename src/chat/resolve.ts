@@ -51,7 +51,8 @@ export function resolve(catalog: Catalog, call: Call, request: ChatCompletionReq
 const allows = (allowed: ReadonlySet<string>, targets: readonly Target[]) =>
   targets.every(({ provider, model }) => allowed.has(`${provider.name}/${model}`) || allowed.has(model));
 
-function find({ providers, routes }: Catalog, providerName: string, model: string): Destination {
+/** Where a call of this model may go, whoever makes it. Throws MODEL_NOT_FOUND. */
+export function find({ providers, routes }: Catalog, providerName: string, model: string): Destination {
   if (providerName !== '') {
     const provider = providers.get(providerName);
     if (provider !== undefined) return only(provider, model);

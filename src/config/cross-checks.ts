@@ -52,11 +52,11 @@ function* sealingChecks(value: unknown): Generator<Finding> {
     if (valueAt(key, ['must_seal']) === true && !opens)
       yield { path: ['security', 'api_keys', index, 'must_seal'], message: 'security.sealing opens no sealed calls' };
   }
-  if (keys.length > 0 && namesRedis(value))
+  if (keys.length > 0 && namesRedis(value) && valueAt(value, ['rate_limit', 'store']) === 'memory')
     yield {
-      path: [...sealing, 'keys'],
+      path: ['rate_limit', 'store'],
       message:
-        'this build remembers sealed calls in its own process only, not in redis: on several instances each would take a replay once',
+        'sealed calls are remembered where limits are: in memory, each of several instances would take a replay once',
     };
 }
 
@@ -77,14 +77,15 @@ function* auditChecks(value: unknown): Generator<Finding> {
 /** Limits that would not hold. */
 function* limitChecks(value: unknown): Generator<Finding> {
   const limits = ['rate_limit'];
-  const overrides = valueAt(value, [...limits, 'user', 'overrides']);
-  const tiers = [
-    ...['global', 'user', 'ip'].map((tier) => [...limits, tier]),
-    ...Object.keys((overrides as object | undefined) ?? {}).map((user) => [...limits, 'user', 'overrides', user]),
-  ];
-  for (const path of tiers) {
+  const keysAt = (...path: string[]) => Object.keys((valueAt(value, path) as object | undefined) ?? {});
+  const users = keysAt(...limits, 'user', 'overrides').map((user) => [...limits, 'user', 'overrides', user]);
+  const tiers = [...['global', 'user', 'ip'].map((tier) => [...limits, tier]), ...users];
+  const models = [limits, ...users].flatMap((path) =>
+    keysAt(...path, 'models').map((model) => [...path, 'models', model]),
+  );
+  for (const path of [...tiers, ...models]) {
     const isSet = (key: string) => valueAt(value, [...path, key]) !== undefined;
-    const inherits = path.length > 2 && valueAt(value, [...limits, 'user', 'requests']) !== undefined;
+    const inherits = users.includes(path) && valueAt(value, [...limits, 'user', 'requests']) !== undefined;
     if (isSet('burst') && !isSet('requests') && !inherits)
       yield { path: [...path, 'burst'], message: 'a burst is of requests, and no requests are set' };
   }

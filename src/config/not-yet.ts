@@ -19,8 +19,6 @@ const is =
     values.includes(value);
 
 const list: readonly NotYet[] = [
-  { path: ['rate_limit', '*', 'budget'], lacks: 'does not enforce budgets', refuse: true },
-  { path: ['rate_limit', 'user', 'overrides', '*', 'budget'], lacks: 'does not enforce budgets', refuse: true },
   { path: ['cache', 'enabled'], lacks: 'caches no answers', refuse: false, harmless: is(false) },
   { path: ['monitoring', 'tracing', 'otlp_endpoint'], lacks: 'sends no spans', refuse: false },
 ];

@@ -10,10 +10,20 @@ const measures = {
     .min(1)
     .optional()
     .describe('Calls that may come at once, the rest in an even flow; without it, a whole window of them may.'),
-  budget: budget.optional().describe('Money in a time.'),
+  budget: budget
+    .refine(({ usd }) => usd >= 1e-6 && usd <= 1e6, { error: 'must be from 0.000001usd to 1000000usd' })
+    .optional()
+    .describe('What calls may cost in a time; calls without a known price cost nothing.'),
 };
 
 const tier = z.strictObject(measures);
+
+const byModel = (what: string) => z.record(z.string().min(1), tier).default({}).describe(what);
+
+const override = z.strictObject({
+  ...measures,
+  models: byModel("This user's calls of one model, by the name of a route, `provider/model` or a model."),
+});
 
 const outage = (fallback: 'open' | 'closed' | 'local') =>
   z
@@ -31,9 +41,9 @@ export const rateLimit = z.strictObject({
   lease: duration.prefault('30s').describe('How long the place of a call outlives an instance that died, in Redis.'),
   instances: z.int().min(1).default(1).describe('Instances that share the limits, for `local`.'),
   on_outage: z
-    .strictObject({ global: outage('local'), user: outage('local'), ip: outage('open') })
+    .strictObject({ global: outage('local'), user: outage('local'), ip: outage('open'), model: outage('local') })
     .prefault({})
-    .describe('What each tier does while the store is out.'),
+    .describe('What each tier does while the store is out; what is limited of one user and model does as `user`.'),
   assumed_completion: z
     .int()
     .min(1)
@@ -41,8 +51,9 @@ export const rateLimit = z.strictObject({
     .describe('Tokens that a call without max_tokens is taken to write at most, until it is known.'),
   global: tier.prefault({}).describe('All calls together.'),
   user: z
-    .strictObject({ ...measures, overrides: z.record(z.string().min(1), tier).default({}).describe('By user.') })
+    .strictObject({ ...measures, overrides: z.record(z.string().min(1), override).default({}).describe('By user.') })
     .prefault({})
     .describe('Each authenticated user.'),
   ip: tier.prefault({}).describe('Each address; IPv6 by /64.'),
+  models: byModel('All calls of one model together, by the name of a route, `provider/model` or a model.'),
 });

@@ -1,83 +1,87 @@
+import type { AskedModel, AskedModelOf } from '../kernel/asked-model.ts';
 import type { Call } from '../kernel/call.ts';
 import { estimatePromptTokens, weighBytes } from '../kernel/estimate.ts';
 import type { LimitEvents } from '../kernel/limit-events.ts';
 import type { ChatRequest } from '../kernel/messages.ts';
 import type { Interceptor, Method, Reply } from '../kernel/method.ts';
-import type { Decision, Demand, Limits, RateLimiter, Reservation, Subject } from '../kernel/rate-limiter.ts';
+import type { Decision, Demand, RateLimiter, Subject } from '../kernel/rate-limiter.ts';
+import { consumedCost, consumedTokens } from './consumed.ts';
 import { setLimitHeaders } from './limit-headers.ts';
-import { networkOf } from './network.ts';
+import { createSubjects, hasBudgets, hasModels, limitsAnything, type TierLimits } from './limited-subjects.ts';
 import { overLimit } from './over-limit.ts';
-
-/** The limits of each tier; none where a field is left out. */
-export interface TierLimits {
-  readonly global?: Limits;
-  readonly user?: Limits;
-  /** By user, in place of `user`. */
-  readonly users: ReadonlyMap<string, Limits>;
-  readonly ip?: Limits;
-}
 
 export interface AdmitOptions {
   readonly limits: TierLimits;
   readonly limiter: RateLimiter;
   /** What a call that sets no max_tokens is taken to write at most. */
   readonly assumedCompletion: number;
+  /** Asked only where there are budgets or limits of models. */
+  readonly askedModel: AskedModelOf;
   readonly events: LimitEvents;
 }
 
-/** A call's estimated cost. */
+/** A call's estimated use. */
 interface Estimate {
   readonly prompt: number;
-  readonly total: number;
+  readonly tokens: number;
+  readonly cost: number;
 }
 
-const free: Estimate = { prompt: 0, total: 0 };
+const free: Estimate = { prompt: 0, tokens: 0, cost: 0 };
+const noNames: readonly string[] = [];
 
-/** What a call of chat consumed with all its attempts, as far as anyone can tell. */
-function consumed({ report, usage }: Call): number {
-  let tokens = 0;
-  let counted = false;
-  for (const attempt of report?.attempts ?? []) {
-    if (attempt.usage === undefined) continue;
-    counted = true;
-    tokens += attempt.usage.promptTokens + attempt.usage.completionTokens;
+/** The smallest quota of a measure among the subjects, infinite for none. */
+function smallest(subjects: readonly Subject[], measure: 'tokens' | 'budget'): number {
+  let least = Number.POSITIVE_INFINITY;
+  for (const { limits } of subjects) {
+    const quota = limits[measure];
+    if (quota !== undefined && quota.count < least) least = quota.count;
   }
-  return counted || usage === undefined ? tokens : usage.promptTokens + usage.completionTokens;
+  return least;
 }
 
 /**
- * Lets chat calls in that are within every limit, and counts what they use. Tokens are reserved by an estimate and set
- * right by what was used, however the call ends; its place among the concurrent ones is free again then.
+ * Lets chat calls in that are within every limit and whose claim is the first, and counts what they use. Tokens and money
+ * are reserved by an estimate and set right by what was used, however the call ends; its place among the concurrent ones is
+ * free again then.
  */
-export function createAdmit({ limits, limiter, assumedCompletion, events }: AdmitOptions): Interceptor {
-  const everyone: Subject | undefined = limits.global && { tier: 'global', name: '', limits: limits.global };
-
-  function subjectsOf({ principal: { user }, address }: Call): Subject[] {
-    const subjects: Subject[] = [];
-    if (everyone !== undefined) subjects.push(everyone);
-    const own = user === '' ? undefined : (limits.users.get(user) ?? limits.user);
-    if (own !== undefined) subjects.push({ tier: 'user', name: user, limits: own });
-    if (limits.ip !== undefined) subjects.push({ tier: 'ip', name: networkOf(address), limits: limits.ip });
-    return subjects;
-  }
+export function createAdmit({ limits, limiter, assumedCompletion, askedModel, events }: AdmitOptions): Interceptor {
+  const subjectsOf = createSubjects(limits);
+  const limited = limitsAnything(limits);
+  const byModel = hasModels(limits) || hasBudgets(limits);
 
   /** Where the caller sets no bound, ours is a guess, and no call is refused for good on a guess. */
-  function estimate(request: ChatRequest, subjects: readonly Subject[]): Estimate {
-    let smallest = Number.POSITIVE_INFINITY;
-    for (const { limits: own } of subjects) if (own.tokens) smallest = Math.min(smallest, own.tokens.count);
-    if (smallest === Number.POSITIVE_INFINITY) return free;
+  function estimate(request: ChatRequest, subjects: readonly Subject[], asked: AskedModel | undefined): Estimate {
+    const mostTokens = smallest(subjects, 'tokens');
+    const mostCost = asked === undefined ? Number.POSITIVE_INFINITY : smallest(subjects, 'budget');
+    if (mostTokens === Number.POSITIVE_INFINITY && mostCost === Number.POSITIVE_INFINITY) return free;
     const prompt = estimatePromptTokens(request, weighBytes);
-    const most = request.maxCompletionTokens ?? request.maxTokens;
-    const choices = Math.max(1, request.n ?? 1);
-    if (most !== undefined) return { prompt, total: prompt + most * choices };
-    return { prompt, total: Math.max(prompt, Math.min(smallest, prompt + assumedCompletion * choices)) };
+    const bound = request.maxCompletionTokens ?? request.maxTokens;
+    const completion = (bound ?? assumedCompletion) * Math.max(1, request.n ?? 1);
+    const tokens = prompt + completion;
+    const cost = mostCost === Number.POSITIVE_INFINITY ? 0 : priced(asked, prompt, completion);
+    if (bound !== undefined || (tokens <= mostTokens && cost <= mostCost)) return { prompt, tokens, cost };
+    return {
+      prompt,
+      tokens: Math.max(prompt, Math.min(mostTokens, tokens)),
+      cost: cost <= mostCost ? cost : Math.max(mostCost, priced(asked, prompt, 0)),
+    };
+  }
+
+  function priced(asked: AskedModel | undefined, prompt: number, completion: number): number {
+    const cost = asked?.cost(prompt, completion);
+    if (cost === undefined) events.unpriced();
+    return cost ?? 0;
   }
 
   /** Tells the caller where it stands, and throws if it may not go on. */
-  function heed(call: Call, demand: Demand, { reservation, refusals, standings }: Decision): Reservation {
+  function heed(call: Call, demand: Demand, { lease, claim, refusals, standings }: Decision): number {
     if (standings.length > 0) setLimitHeaders(call.replyHeaders, standings, refusals);
-    if (reservation !== undefined) return reservation;
-    call.unclaim?.();
+    if (lease !== undefined) return lease;
+    if (claim !== undefined && call.claim !== undefined) {
+      events.claimRefused(claim);
+      throw call.claim.refusal(claim);
+    }
     for (const { subject, measure } of refusals) events.refused(subject.tier, measure);
     throw overLimit(refusals, demand);
   }
@@ -89,7 +93,7 @@ export function createAdmit({ limits, limiter, assumedCompletion, events }: Admi
       call: Call,
       request: unknown,
       reply: Reply<unknown>,
-      reservation: Reservation,
+      lease: number,
       estimated: number,
     ): Promise<void> => {
       try {
@@ -97,24 +101,31 @@ export function createAdmit({ limits, limiter, assumedCompletion, events }: Admi
         const { usage } = call;
         if (estimated > 0 && usage && !usage.estimated) events.estimated(estimated, usage.promptTokens);
       } finally {
-        reservation.settle(consumed(call));
+        limiter.settle(lease, consumedTokens(call), consumedCost(call));
       }
     };
 
-    const handle = async (call: Call, request: unknown, reply: Reply<unknown>): Promise<void> => {
-      const subjects = subjectsOf(call);
-      if (subjects.length === 0) return method(call, request, reply);
-      const { prompt, total } = estimate(request as ChatRequest, subjects);
-      const demand = { subjects, tokens: total };
-      let decision: Decision;
-      try {
-        const taken = limiter.take(demand);
-        decision = taken instanceof Promise ? await taken : taken;
-      } catch (thrown) {
-        call.unclaim?.();
-        throw thrown;
-      }
+    const admit = async (
+      call: Call,
+      request: unknown,
+      reply: Reply<unknown>,
+      asked: AskedModel | undefined,
+      subjects: readonly Subject[],
+    ): Promise<void> => {
+      const { prompt, tokens, cost } = estimate(request as ChatRequest, subjects, asked);
+      const demand = { subjects, tokens, cost, claim: call.claim?.claim };
+      const taken = limiter.take(demand);
+      const decision = taken instanceof Promise ? await taken : taken;
       return serve(call, request, reply, heed(call, demand, decision), prompt);
+    };
+
+    // Not async: a call that nothing is asked of pays nothing.
+    const handle = (call: Call, request: unknown, reply: Reply<unknown>): Promise<void> => {
+      if (!limited && call.claim === undefined) return method(call, request, reply);
+      const asked = byModel ? askedModel(call, request as ChatRequest) : undefined;
+      const subjects = subjectsOf(call, asked?.names ?? noNames);
+      if (subjects.length === 0 && call.claim === undefined) return method(call, request, reply);
+      return admit(call, request, reply, asked, subjects);
     };
     return handle as typeof next;
   };

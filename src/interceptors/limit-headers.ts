@@ -1,8 +1,8 @@
 import type { Level, Limits, Quota, Refusal, Standing, Subject } from '../kernel/rate-limiter.ts';
 
-type Counted = 'requests' | 'tokens';
+type Counted = 'requests' | 'tokens' | 'budget';
 
-/** OpenAI's names, which its SDKs and their users know. */
+/** OpenAI's names, which its SDKs and their users know. It has none for money. */
 const names = {
   requests: {
     limit: 'x-ratelimit-limit-requests',
@@ -27,6 +27,11 @@ function goDuration(ms: number): string {
   return hours === 0 ? `${minutes}m${seconds % 60}s` : `${hours}h${minutes % 60}m${seconds % 60}s`;
 }
 
+/** Millionths of a dollar are told of a budget, for a header's integers have 15 digits (RFC 9651, section 3.3.1). */
+const nanoInMicro = 1_000;
+const toldOf = (measure: Counted, amount: number): number =>
+  measure === 'budget' ? Math.floor(amount / nanoInMicro) : amount;
+
 const remaining = ({ count }: Quota, { used }: Level): number => Math.max(0, count - Math.ceil(used));
 
 /** One limit and where it stands. */
@@ -47,16 +52,22 @@ function linesOf(standings: readonly Standing[], measure: Counted): Line[] {
   return lines;
 }
 
+/** Counted over all callers, so that what one sees of it tells of the others. */
+const isShared = ({ tier }: Subject): boolean => tier === 'global' || tier === 'model';
+
 const policies = new WeakMap<Limits, string>();
 
 /** What a subject's limits are, in the words of RateLimit-Policy. */
 function policyOf({ tier, limits }: Subject): string {
   const known = policies.get(limits);
   if (known !== undefined) return known;
-  const { requests, tokens, concurrent } = limits;
+  const { requests, tokens, concurrent, budget } = limits;
   const policy = [
     ...(requests ? [`"${tier}-requests";q=${requests.count};w=${requests.windowMs / 1_000}`] : []),
     ...(tokens ? [`"${tier}-tokens";q=${tokens.count};w=${tokens.windowMs / 1_000};qu="tokens"`] : []),
+    ...(budget
+      ? [`"${tier}-budget";q=${toldOf('budget', budget.count)};w=${budget.windowMs / 1_000};qu="micro-usd"`]
+      : []),
     ...(concurrent ? [`"${tier}-concurrent";q=${concurrent};qu="concurrent-requests"`] : []),
   ].join(', ');
   policies.set(limits, policy);
@@ -66,7 +77,7 @@ function policyOf({ tier, limits }: Subject): string {
 /**
  * Tells a caller where it stands: OpenAI's `x-ratelimit-*` for the limit that matters to it, and all of its own in the
  * IETF's `RateLimit` and `RateLimit-Policy` (draft-ietf-httpapi-ratelimit-headers-10). How much all callers together have
- * left is told only where that is what refuses the call, or all that there is.
+ * left, of everything or of a model, is told only where that is what refuses the call, or all that there is.
  */
 export function setLimitHeaders(
   headers: Record<string, string>,
@@ -74,15 +85,16 @@ export function setLimitHeaders(
   refusals: readonly Refusal[],
 ): void {
   const refusing = (subject: Subject) => refusals.some((refusal) => refusal.subject === subject);
-  const own = standings.filter(({ subject }) => subject.tier !== 'global' || refusing(subject));
+  const own = standings.filter(({ subject }) => !isShared(subject) || refusing(subject));
   const told = own.length > 0 ? own : standings;
   let states = '';
-  for (const measure of ['requests', 'tokens'] as const) {
+  for (const measure of ['requests', 'tokens', 'budget'] as const) {
     const lines = linesOf(told, measure);
     for (const { subject, quota, level } of lines) {
       const resets = Math.ceil(level.resetMs / 1_000);
-      states += `${states === '' ? '' : ', '}"${subject.tier}-${measure}";r=${remaining(quota, level)};t=${resets}`;
+      states += `${states === '' ? '' : ', '}"${subject.tier}-${measure}";r=${toldOf(measure, remaining(quota, level))};t=${resets}`;
     }
+    if (measure === 'budget') continue;
     const matters =
       lines.find(({ subject }) =>
         refusals.some((refusal) => refusal.subject === subject && refusal.measure === measure),

@@ -1,15 +1,17 @@
+import type { SealedPayload } from '../../gen/es/llmbridge/v1/sealed_pb.ts';
 import type { KeyRing } from '../crypto/key-ring.ts';
 import { type Padding, pad } from '../crypto/padding.ts';
 import { openRequest } from '../crypto/seal.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
-import type { ReplayGuard } from '../kernel/replay-guard.ts';
+import type { CallClaim, ClaimRefusal } from '../kernel/nonce-claim.ts';
 import type { Seals } from '../kernel/seals.ts';
 
 export interface SealsOptions {
   /** Asked anew for each call, so that it may be swapped. */
   readonly ring: () => KeyRing;
-  readonly guard: ReplayGuard;
+  /** How old a message may be, in milliseconds. */
+  readonly windowMs: number;
   readonly clock: Pick<Clock, 'wall'>;
   /** Told once of a key that so many messages came under that its nonces, being random, may soon repeat. */
   readonly worn: (keyId: string) => void;
@@ -20,13 +22,21 @@ export interface SealsOptions {
 }
 
 const invalid = () => new Fault('SEAL_INVALID', 'the sealed message is not valid');
-const expired = () => new Fault('SEAL_EXPIRED', 'the sealed message is too old, or dated ahead of its time');
-const replayed = () => new Fault('SEAL_REPLAYED', 'the sealed message was received before');
+const refusal = (why: ClaimRefusal): Fault =>
+  why === 'expired'
+    ? new Fault('SEAL_EXPIRED', 'the sealed message is too old, or dated ahead of its time')
+    : new Fault('SEAL_REPLAYED', 'the sealed message was received before');
 
 const halfOfAll = 2 ** 31;
 
-/** Opens sealed requests: they verify first, and only then is their nonce claimed. */
-export function createSeals({ ring, guard, clock, worn, mostMessages = halfOfAll, padding }: SealsOptions): Seals {
+/** What a message that verified claims: its nonce, once under its key. */
+function claimOf({ keyId, nonce, issuedAt }: SealedPayload, windowMs: number): CallClaim {
+  const text = Buffer.from(nonce.buffer, nonce.byteOffset, nonce.length).toString('base64url');
+  return { claim: { scope: `seal:${keyId}`, nonce: text, issuedAt, windowMs }, refusal };
+}
+
+/** Opens sealed requests: they verify first, and only then have a nonce to claim. */
+export function createSeals({ ring, windowMs, clock, worn, mostMessages = halfOfAll, padding }: SealsOptions): Seals {
   // Of keys that verified, so callers can't add to it.
   const messages = new Map<string, number>();
 
@@ -41,11 +51,8 @@ export function createSeals({ ring, guard, clock, worn, mostMessages = halfOfAll
       const opened = openRequest(ring(), sealed, method, call.principal.user);
       if (opened === undefined) throw invalid();
       count(sealed.keyId);
-      const claim = await guard.claim(sealed.keyId, sealed.nonce, sealed.issuedAt);
-      if (claim === 'expired') throw expired();
-      if (claim === 'replayed') throw replayed();
       call.sealedBy = sealed.keyId;
-      call.unclaim = () => guard.release(sealed.keyId, sealed.nonce);
+      call.claim = claimOf(sealed, windowMs);
       const { plaintext, reply } = opened;
       const form = call.protocol === 'http' ? 'json' : 'binary';
       return {

@@ -2,6 +2,7 @@ import type { GatewayReport } from '../../gen/es/llmbridge/v1/report_pb.ts';
 import type { Usage } from '../../gen/es/llmbridge/v1/usage_pb.ts';
 import { Cancellation } from './cancel.ts';
 import type { CallClaim } from './nonce-claim.ts';
+import type { CacheResult } from './response-cache.ts';
 
 /** How the caller speaks to us; a metric label. */
 export type Protocol = 'grpc' | 'grpc-web' | 'connect' | 'http';
@@ -91,14 +92,15 @@ export class Call {
   sealedBy = '';
   /** What this call must be the first to claim: set before it is admitted, which claims it and takes the limits in one step. */
   claim: CallClaim | undefined;
-  /** Gives a sealed request's claim back, for a call that is over a limit: the same bytes may be sent again. */
-  unclaim: (() => void) | undefined;
 
   /** Reply headers, or leading metadata; to be set before the first message. */
   readonly replyHeaders: Record<string, string> = {};
 
   /** Trailing metadata for the protocols that have it; to be set before the method is done. */
   replyTrailers: Record<string, string> | undefined;
+
+  /** How the cache served it; empty where it has no part in it. */
+  cacheResult: CacheResult | '' = '';
 
   /** What the caller asked for, for log and metrics. */
   requestedModel = '';

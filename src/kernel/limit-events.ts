@@ -1,3 +1,4 @@
+import type { ClaimRefusal } from './nonce-claim.ts';
 import type { Measure, Tier } from './rate-limiter.ts';
 
 /** Told of what limits do to calls, and of how the store of the counts fares; for metrics. */
@@ -6,6 +7,10 @@ export interface LimitEvents {
   refused(tier: Tier, measure: Measure): void;
   /** A prompt that was estimated to have so many tokens had so many by its provider's count. */
   estimated(tokens: number, real: number): void;
+  /** A call was counted against budgets at nothing, for want of a price of what it may ask. */
+  unpriced(): void;
+  /** A call's claim was refused. */
+  claimRefused(why: ClaimRefusal): void;
   /** The store did not answer a decision, or not in time. */
   storeFailed(why: StoreFailure): void;
   /** It is asked no more for a while, or answers again. */
@@ -23,6 +28,8 @@ export type OutageMode = 'open' | 'closed' | 'local';
 export const noLimitEvents: LimitEvents = {
   refused() {},
   estimated() {},
+  unpriced() {},
+  claimRefused() {},
   storeFailed() {},
   storeOut() {},
   fellBack() {},

@@ -1,8 +1,13 @@
-/** What calls are counted by: all together, the user who calls, the address that they come from. */
-export type Tier = 'global' | 'user' | 'ip';
+import type { ClaimRefusal, NonceClaim } from './nonce-claim.ts';
+
+/**
+ * What calls are counted by: all together, the user who calls, the address that they come from, the model that is asked
+ * for, and one user's calls of one model.
+ */
+export type Tier = 'global' | 'user' | 'ip' | 'model' | 'user_model';
 
 /** What is counted. */
-export type Measure = 'requests' | 'tokens' | 'concurrent';
+export type Measure = 'requests' | 'tokens' | 'concurrent' | 'budget';
 
 /** At most so many in any time of this length. */
 export interface Quota {
@@ -19,6 +24,8 @@ export interface Limits {
   readonly tokens?: Quota;
   /** Calls under way. */
   readonly concurrent?: number;
+  /** What calls may cost, in billionths of a US dollar. */
+  readonly budget?: Quota;
 }
 
 /** Who or what is limited. */
@@ -29,10 +36,17 @@ export interface Subject {
   readonly limits: Limits;
 }
 
-/** What a call asks for: one request, a place among the concurrent ones, and so many tokens, of every subject. */
+/**
+ * What a call asks for: one request, a place among the concurrent ones, so many tokens and so much money, of every
+ * subject; and to be the first with its nonce, where it has one. Demands and decisions are plain data, so that they may
+ * travel to the process that decides.
+ */
 export interface Demand {
   readonly subjects: readonly Subject[];
   readonly tokens: number;
+  /** In billionths of a US dollar, a whole number. */
+  readonly cost: number;
+  readonly claim?: NonceClaim | undefined;
 }
 
 /** How much of a quota is used. */
@@ -48,6 +62,7 @@ export interface Standing {
   readonly subject: Subject;
   readonly requests: Level | undefined;
   readonly tokens: Level | undefined;
+  readonly budget: Level | undefined;
 }
 
 /** One limit that a call would exceed. */
@@ -58,26 +73,25 @@ export interface Refusal {
   readonly waitMs: number | undefined;
 }
 
-/** What a call holds while it runs. */
-export interface Reservation {
-  /** The call is over: its place is free, and it used so many tokens. Only the first word counts. */
-  settle(tokens: number): void;
-}
-
 export interface Decision {
-  /** Undefined for a call that is refused. */
-  readonly reservation: Reservation | undefined;
+  /** What an admitted call holds while it runs, by a number that this limiter gives once; undefined for one that is refused. */
+  readonly lease: number | undefined;
+  /** Why the claim is refused, of which nothing was counted then; undefined where it is not, or there is none. */
+  readonly claim: ClaimRefusal | undefined;
   /** Every limit in the way; none for a call that is admitted. */
   readonly refusals: readonly Refusal[];
-  /** In the order of the subjects. */
+  /** In the order of the subjects; none where the claim is refused. */
   readonly standings: readonly Standing[];
 }
 
-/** Counts what calls use. */
+/** Counts what calls use, and remembers what they claimed. */
 export interface RateLimiter {
   /**
-   * Decides on a call in one step: either every subject has room for it and it is counted everywhere, or it is refused
-   * and counted nowhere. Throws ADMISSION_UNAVAILABLE where that can't be decided.
+   * Decides on a call in one step: either its claim is the first and every subject has room for it, and it is claimed and
+   * counted everywhere, or it is refused, and claimed and counted nowhere. Throws ADMISSION_UNAVAILABLE where that can't be
+   * decided.
    */
   take(demand: Demand): Decision | Promise<Decision>;
+  /** The call of this lease is over: its place is free, and it used so many tokens and cost so much. Only the first word counts. */
+  settle(lease: number, tokens: number, cost: number): void;
 }

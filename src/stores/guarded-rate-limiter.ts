@@ -1,20 +1,11 @@
 import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { LimitEvents, OutageMode, StoreFailure } from '../kernel/limit-events.ts';
-import type {
-  Decision,
-  Demand,
-  Limits,
-  Quota,
-  RateLimiter,
-  Reservation,
-  Subject,
-  Tier,
-} from '../kernel/rate-limiter.ts';
+import type { Decision, Demand, Limits, Quota, RateLimiter, Subject, Tier } from '../kernel/rate-limiter.ts';
 
 /** A limiter over a network, which also takes what was counted without it. */
 export interface RemoteRateLimiter extends RateLimiter {
-  charge(subject: Subject, requests: number, tokens: number): void;
+  charge(subject: Subject, requests: number, tokens: number, cost: number): void;
 }
 
 export interface GuardedRateLimiterOptions {
@@ -24,6 +15,8 @@ export interface GuardedRateLimiterOptions {
   /** Longest wait for the store, in milliseconds. */
   readonly timeoutMs: number;
   readonly onOutage: Readonly<Record<Tier, OutageMode>>;
+  /** Calls with a claim: refused, or let in by what `local` alone remembers, so that a replay may be taken once more. */
+  readonly onClaimOutage: 'closed' | 'open';
   /** How many instances share the limits: each has its part of them on its own. */
   readonly instances: number;
   readonly clock: Pick<Clock, 'now' | 'after'>;
@@ -42,7 +35,11 @@ interface Charge {
   readonly subject: Subject;
   requests: number;
   tokens: number;
+  cost: number;
 }
+
+const unavailable = (what: string, metadata: Readonly<Record<string, string>>) =>
+  new Fault('ADMISSION_UNAVAILABLE', `${what} cannot be checked at present`, { retryAfterMs: retryHintMs, metadata });
 
 /**
  * Asks a store for as long as that answers in time. While it does not, each tier does what is declared for it, and no call
@@ -51,6 +48,8 @@ interface Charge {
 export class GuardedRateLimiter implements RateLimiter {
   readonly #options: GuardedRateLimiterOptions;
   readonly #shares = new WeakMap<Limits, Limits>();
+  /** Subjects of the calls that were let in without the store, by their leases, which are below 0. */
+  readonly #without = new Map<number, readonly Subject[]>();
   #charges = new Map<string, Charge>();
   #failures = 0;
   #out = false;
@@ -70,7 +69,7 @@ export class GuardedRateLimiter implements RateLimiter {
     const { clock } = this.#options;
     if (this.#out) {
       const now = clock.now();
-      if (now < this.#restsUntil) return this.#without(demand);
+      if (now < this.#restsUntil) return this.#decide(demand);
       // This call tries it; the others need not wait for what comes of that.
       this.#restsUntil = now + restMs;
     }
@@ -85,7 +84,7 @@ export class GuardedRateLimiter implements RateLimiter {
         waiting = false;
         this.#failed(why);
         try {
-          resolve(this.#without(demand));
+          resolve(this.#decide(demand));
         } catch (thrown) {
           reject(thrown);
         }
@@ -97,7 +96,7 @@ export class GuardedRateLimiter implements RateLimiter {
           this.#answered();
           // Nobody waits for it any more: the call went on without, and holds nothing of this.
           if (!waiting) {
-            decision.reservation?.settle(0);
+            if (decision.lease !== undefined) store.settle(decision.lease, 0, 0);
             return;
           }
           waiting = false;
@@ -133,55 +132,57 @@ export class GuardedRateLimiter implements RateLimiter {
     if (this.#charges.size === 0) return;
     const charges = this.#charges;
     this.#charges = new Map();
-    for (const { subject, requests, tokens } of charges.values()) this.#options.store.charge(subject, requests, tokens);
+    for (const { subject, requests, tokens, cost } of charges.values())
+      this.#options.store.charge(subject, requests, tokens, cost);
   }
 
-  /** Decides without the store. Throws ADMISSION_UNAVAILABLE where a tier is closed then. */
-  #without({ subjects, tokens }: Demand): Decision {
-    const { onOutage, events, local } = this.#options;
+  settle(lease: number, tokens: number, cost: number): void {
+    const { store, local } = this.#options;
+    if (lease >= 0) {
+      store.settle(lease, tokens, cost);
+      return;
+    }
+    const subjects = this.#without.get(lease);
+    if (subjects === undefined) return;
+    this.#without.delete(lease);
+    local.settle(-lease, tokens, cost);
+    for (const subject of subjects) {
+      const words = subject.limits.tokens === undefined ? 0 : tokens;
+      const price = subject.limits.budget === undefined ? 0 : cost;
+      if (words === 0 && price === 0) continue;
+      if (this.#failures > 0) this.#charge(subject, 0, words, price);
+      else store.charge(subject, 0, words, price);
+    }
+  }
+
+  /** Decides without the store. Throws ADMISSION_UNAVAILABLE where a tier, or a call with a claim, is refused then. */
+  #decide({ subjects, tokens, cost, claim }: Demand): Decision {
+    const { onOutage, onClaimOutage, events, local } = this.#options;
+    if (claim !== undefined && onClaimOutage === 'closed') throw unavailable('replays', {});
     const counted: Subject[] = [];
     for (const subject of subjects) {
       const mode = onOutage[subject.tier];
       events.fellBack(subject.tier, mode);
-      if (mode === 'closed') {
-        throw new Fault('ADMISSION_UNAVAILABLE', 'limits cannot be checked at present', {
-          retryAfterMs: retryHintMs,
-          metadata: { tier: subject.tier },
-        });
-      }
+      if (mode === 'closed') throw unavailable('limits', { tier: subject.tier });
       if (mode === 'local') counted.push({ ...subject, limits: this.#share(subject.limits) });
     }
-    const decision = local.take({ subjects: counted, tokens });
+    const decision = local.take({ subjects: counted, tokens, cost, claim });
     if (decision instanceof Promise) throw new Error('local counts are at hand');
-    const { reservation } = decision;
-    if (reservation === undefined) return decision;
-    for (const subject of subjects) this.#charge(subject, 1, 0);
-    return { ...decision, reservation: this.#charging(subjects, reservation) };
+    const { lease } = decision;
+    if (lease === undefined) return decision;
+    for (const subject of subjects) this.#charge(subject, 1, 0, 0);
+    this.#without.set(-lease, subjects);
+    return { ...decision, lease: -lease };
   }
 
-  #charging(subjects: readonly Subject[], reservation: Reservation): Reservation {
-    let open = true;
-    return {
-      settle: (tokens) => {
-        reservation.settle(tokens);
-        if (!open) return;
-        open = false;
-        for (const subject of subjects) {
-          if (subject.limits.tokens === undefined || tokens === 0) continue;
-          if (this.#failures > 0) this.#charge(subject, 0, tokens);
-          else this.#options.store.charge(subject, 0, tokens);
-        }
-      },
-    };
-  }
-
-  #charge(subject: Subject, requests: number, tokens: number): void {
+  #charge(subject: Subject, requests: number, tokens: number, cost: number): void {
     const key = `${subject.tier}:${subject.name}`;
     const charge = this.#charges.get(key);
     if (charge !== undefined) {
       charge.requests += requests;
       charge.tokens += tokens;
-    } else if (this.#charges.size < mostCharged) this.#charges.set(key, { subject, requests, tokens });
+      charge.cost += cost;
+    } else if (this.#charges.size < mostCharged) this.#charges.set(key, { subject, requests, tokens, cost });
   }
 
   /** This instance's part of the limits: rounded down, but one at least where there is any. */
@@ -192,12 +193,13 @@ export class GuardedRateLimiter implements RateLimiter {
     if (known !== undefined) return known;
     const part = (count: number) => Math.max(Math.min(1, count), Math.floor(count / instances));
     const quota = ({ count, windowMs }: Quota): Quota => ({ count: part(count), windowMs });
-    const { requests, burst, tokens, concurrent } = limits;
+    const { requests, burst, tokens, concurrent, budget } = limits;
     const share: Limits = {
       ...(requests && { requests: quota(requests) }),
       ...(burst !== undefined && { burst: part(burst) }),
       ...(tokens && { tokens: quota(tokens) }),
       ...(concurrent !== undefined && { concurrent: part(concurrent) }),
+      ...(budget && { budget: quota(budget) }),
     };
     this.#shares.set(limits, share);
     return share;

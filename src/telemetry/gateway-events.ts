@@ -34,6 +34,8 @@ export interface GatewayEvents {
   modelsUnlisted(provider: string, fault: Fault): void;
   /** The price lists could not be loaded: calls go without a cost. */
   pricesUnknown(thrown: unknown): void;
+  /** Budgets can't count calls of this model: it has no known price. */
+  priceUnknown(provider: string, model: string): void;
   /** More messages came under a sealing key than it is good for; the log has its id alone. */
   sealingKeyWorn(keyId: string): void;
   /** The store of the limits is out, or answers again. */
@@ -95,6 +97,12 @@ export const createGatewayEvents = (logger: Logger): GatewayEvents => ({
   },
   pricesUnknown(thrown) {
     logger.warn({ event: 'prices_unknown', error: errorShape(thrown) }, 'price lists could not be loaded');
+  },
+  priceUnknown(provider, model) {
+    logger.warn(
+      { event: 'price_unknown', provider, model },
+      'budgets count calls of this model at nothing: it has no price',
+    );
   },
   sealingKeyWorn(keyId) {
     logger.warn({ event: 'sealing_key_worn', sealing_key: keyId }, 'half of what a sealing key is good for: rotate it');

@@ -16,6 +16,17 @@ export function createLimitMetrics(registry: Registry): LimitEvents {
     buckets: [0.25, 0.5, 0.67, 0.8, 0.9, 1, 1.1, 1.25, 1.5, 2, 4],
     registers,
   });
+  const unpriced = new Counter({
+    name: 'llmbridge_budget_unpriced_total',
+    help: 'Calls that budgets counted at nothing, for want of a price.',
+    registers,
+  });
+  const claims = new Counter({
+    name: 'llmbridge_claims_refused_total',
+    help: 'Calls refused for a nonce that was seen before, or for their time of issue.',
+    labelNames: ['reason'],
+    registers,
+  });
   const failures = new Counter({
     name: 'llmbridge_rate_limit_store_failures_total',
     help: 'Decisions that the store of the limits did not give, or not in time.',
@@ -39,6 +50,8 @@ export function createLimitMetrics(registry: Registry): LimitEvents {
     storeFailed: (reason) => failures.inc({ reason }),
     storeOut: (out) => up.set(out ? 0 : 1),
     fellBack: (tier, mode) => fallbacks.inc({ tier, mode }),
+    unpriced: () => unpriced.inc(),
+    claimRefused: (reason) => claims.inc({ reason }),
     refused: (tier, measure) => refused.inc({ tier, measure }),
     estimated(tokens, real) {
       if (real > 0) estimates.observe(tokens / real);

@@ -7,69 +7,54 @@ import type {
   Quota,
   RateLimiter,
   Refusal,
-  Reservation,
   Standing,
   Subject,
 } from '../../kernel/rate-limiter.ts';
+import type { ClaimedNonces } from './claimed-nonces.ts';
 import { SlidingWindow } from './sliding-window.ts';
 
 /** What is known of one subject. */
 class Account {
   readonly requests: SlidingWindow | undefined;
   readonly tokens: SlidingWindow | undefined;
+  readonly budget: SlidingWindow | undefined;
   /** When an even flow would have brought the requests so far; only where there is a burst. */
   pace = 0;
   active = 0;
 
-  constructor({ requests, tokens }: Limits) {
+  constructor({ requests, tokens, budget }: Limits) {
     this.requests = requests && new SlidingWindow(requests.windowMs);
     this.tokens = tokens && new SlidingWindow(tokens.windowMs);
+    this.budget = budget && new SlidingWindow(budget.windowMs);
   }
 
   prune(now: number): void {
     this.requests?.prune(now);
     this.tokens?.prune(now);
+    this.budget?.prune(now);
   }
 
   isIdle(now: number): boolean {
     this.prune(now);
-    return this.active === 0 && this.pace <= now && !this.requests?.used && !this.tokens?.used;
+    const { requests, tokens, budget } = this;
+    return this.active === 0 && this.pace <= now && !requests?.used && !tokens?.used && !budget?.used;
   }
 }
 
 /** A call's part in one subject's counts. */
 interface Share {
   readonly account: Account;
-  readonly quota: Quota | undefined;
-  /** Where its tokens are counted. */
-  readonly slot: number;
+  readonly limits: Limits;
+  /** Where its tokens are counted, and its price. */
+  readonly tokenSlot: number;
+  readonly costSlot: number;
 }
 
-class MemoryReservation implements Reservation {
-  readonly #clock: Pick<Clock, 'now'>;
-  readonly #reserved: number;
-  #shares: readonly Share[] | undefined;
-
-  constructor(clock: Pick<Clock, 'now'>, reserved: number, shares: readonly Share[]) {
-    this.#clock = clock;
-    this.#reserved = reserved;
-    this.#shares = shares;
-  }
-
-  settle(tokens: number): void {
-    const shares = this.#shares;
-    this.#shares = undefined;
-    if (shares === undefined) return;
-    const now = this.#clock.now();
-    const excess = tokens - this.#reserved;
-    for (const { account, quota, slot } of shares) {
-      account.active--;
-      if (account.tokens === undefined || quota === undefined) continue;
-      account.tokens.prune(now);
-      if (excess > 0) account.tokens.charge(now, excess, quota);
-      else account.tokens.refund(slot, -excess);
-    }
-  }
+/** What an admitted call holds. */
+interface Held {
+  readonly tokens: number;
+  readonly cost: number;
+  readonly shares: readonly Share[];
 }
 
 /** How many accounts a decision looks over, to forget the idle ones. */
@@ -78,11 +63,16 @@ const sweptAtOnce = 4;
 /** Counts in this process, exactly. What is known of a subject is forgotten once it says nothing any more. */
 export class MemoryRateLimiter implements RateLimiter {
   readonly #clock: Pick<Clock, 'now'>;
+  readonly #nonces: ClaimedNonces | undefined;
   readonly #accounts = new Map<string, Account>();
+  readonly #leases = new Map<number, Held>();
+  #lastLease = 0;
   #sweeping: Iterator<[string, Account]> | undefined;
 
-  constructor(clock: Pick<Clock, 'now'>) {
+  /** Without `nonces` it takes demands without a claim only. */
+  constructor(clock: Pick<Clock, 'now'>, nonces?: ClaimedNonces) {
     this.#clock = clock;
+    this.#nonces = nonces;
   }
 
   /** Subjects that something is known of. */
@@ -90,7 +80,12 @@ export class MemoryRateLimiter implements RateLimiter {
     return this.#accounts.size;
   }
 
-  take({ subjects, tokens }: Demand): Decision {
+  take({ subjects, tokens, cost, claim }: Demand): Decision {
+    if (claim !== undefined) {
+      if (this.#nonces === undefined) throw new Error('a claim, and no place for it');
+      const refusal = this.#nonces.refusal(claim);
+      if (refusal !== undefined) return { lease: undefined, claim: refusal, refusals: [], standings: [] };
+    }
     const now = this.#clock.now();
     this.#sweep(now);
     const refusals: Refusal[] = [];
@@ -99,15 +94,29 @@ export class MemoryRateLimiter implements RateLimiter {
       const account = this.#account(subject);
       account.prune(now);
       accounts.push(account);
-      refuse(refusals, subject, account, tokens, now);
+      refuse(refusals, subject, account, tokens, cost, now);
     }
-    const shares =
-      refusals.length > 0 ? undefined : subjects.map((subject, i) => count(subject, accounts[i], tokens, now));
-    return {
-      reservation: shares && new MemoryReservation(this.#clock, tokens, shares),
-      refusals,
-      standings: subjects.map((subject, i) => standing(subject, accounts[i], now)),
-    };
+    let lease: number | undefined;
+    if (refusals.length === 0) {
+      lease = ++this.#lastLease;
+      const shares = subjects.map((subject, i) => count(subject, accounts[i], tokens, cost, now));
+      this.#leases.set(lease, { tokens, cost, shares });
+      if (claim !== undefined) this.#nonces?.add(claim);
+    }
+    const standings = subjects.map((subject, i) => standing(subject, accounts[i], now));
+    return { lease, claim: undefined, refusals, standings };
+  }
+
+  settle(lease: number, tokens: number, cost: number): void {
+    const held = this.#leases.get(lease);
+    if (held === undefined) return;
+    this.#leases.delete(lease);
+    const now = this.#clock.now();
+    for (const { account, limits, tokenSlot, costSlot } of held.shares) {
+      account.active--;
+      if (account.tokens && limits.tokens) correct(account.tokens, limits.tokens, tokenSlot, tokens - held.tokens, now);
+      if (account.budget && limits.budget) correct(account.budget, limits.budget, costSlot, cost - held.cost, now);
+    }
   }
 
   #account({ tier, name, limits }: Subject): Account {
@@ -133,8 +142,15 @@ export class MemoryRateLimiter implements RateLimiter {
   }
 }
 
+/** Sets right what was reserved in a slot, by what was used beyond it; negative for less. */
+function correct(window: SlidingWindow, quota: Quota, slot: number, excess: number, now: number): void {
+  window.prune(now);
+  if (excess > 0) window.charge(now, excess, quota);
+  else window.refund(slot, -excess);
+}
+
 /** Tells of every limit of a subject that a call would exceed. */
-function refuse(into: Refusal[], subject: Subject, account: Account, tokens: number, now: number): void {
+function refuse(into: Refusal[], subject: Subject, account: Account, tokens: number, cost: number, now: number): void {
   const { limits } = subject;
   if (limits.requests !== undefined) {
     const window = account.requests?.wait(now, 1, limits.requests) ?? 0;
@@ -145,6 +161,10 @@ function refuse(into: Refusal[], subject: Subject, account: Account, tokens: num
   if (limits.tokens !== undefined) {
     const waitMs = account.tokens?.wait(now, tokens, limits.tokens) ?? 0;
     if (waitMs > 0) into.push({ subject, measure: 'tokens', waitMs });
+  }
+  if (limits.budget !== undefined) {
+    const waitMs = account.budget?.wait(now, cost, limits.budget) ?? 0;
+    if (waitMs > 0) into.push({ subject, measure: 'budget', waitMs });
   }
   if (limits.concurrent !== undefined && account.active >= limits.concurrent) {
     into.push({ subject, measure: 'concurrent', waitMs: undefined });
@@ -160,16 +180,18 @@ function paceWait({ pace }: Account, { count: quota, windowMs }: Quota, burst: n
   return ahead > hair ? ahead : 0;
 }
 
-function count({ limits }: Subject, account: Account | undefined, tokens: number, now: number): Share {
+function count({ limits }: Subject, account: Account | undefined, tokens: number, cost: number, now: number): Share {
   if (account === undefined) throw new Error('no account');
   account.active++;
   account.requests?.add(account.requests.slotAt(now), 1);
   if (limits.requests !== undefined && limits.burst !== undefined) {
     account.pace = Math.max(now, account.pace) + limits.requests.windowMs / limits.requests.count;
   }
-  const slot = account.tokens?.slotAt(now) ?? 0;
-  account.tokens?.add(slot, tokens);
-  return { account, quota: limits.tokens, slot };
+  const tokenSlot = account.tokens?.slotAt(now) ?? 0;
+  account.tokens?.add(tokenSlot, tokens);
+  const costSlot = account.budget?.slotAt(now) ?? 0;
+  account.budget?.add(costSlot, cost);
+  return { account, limits, tokenSlot, costSlot };
 }
 
 const level = (window: SlidingWindow | undefined, now: number): Level | undefined =>
@@ -179,4 +201,5 @@ const standing = (subject: Subject, account: Account | undefined, now: number): 
   subject,
   requests: level(account?.requests, now),
   tokens: level(account?.tokens, now),
+  budget: level(account?.budget, now),
 });

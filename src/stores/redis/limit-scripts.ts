@@ -1,4 +1,5 @@
 import { MOST_WINDOWS_OF_DEBT, SLOTS } from '../memory/sliding-window.ts';
+import { epochLua } from './epoch-script.ts';
 
 // The rules are those of SlidingWindow, by Redis' clock; one property test holds both against the same model.
 // A subject has two keys: its counts, packed, and its leases by the time at which they expire. All subjects of a decision
@@ -58,12 +59,13 @@ local function prune(stored, window)
   return counts
 end
 
-local function open(key, requestWindow, tokenWindow)
+local function open(key, requestWindow, tokenWindow, costWindow)
   local raw = redis.call('GET', key)
   local state = raw and cmsgpack.unpack(raw) or {}
   local account = { key = key, pace = state.p or 0 }
   if requestWindow > 0 then account.requests = prune(state.r, requestWindow) end
   if tokenWindow > 0 then account.tokens = prune(state.t, tokenWindow) end
+  if costWindow > 0 then account.budget = prune(state.b, costWindow) end
   return account
 end
 
@@ -78,7 +80,7 @@ local function reset(counts)
 end
 
 local function save(account)
-  local lives = math.max(reset(account.requests), reset(account.tokens), account.pace - now)
+  local lives = math.max(reset(account.requests), reset(account.tokens), reset(account.budget), account.pace - now)
   if lives <= 0 then
     redis.call('DEL', account.key)
     return
@@ -86,6 +88,7 @@ local function save(account)
   local state = { p = account.pace }
   if account.requests then state.r = pack(account.requests) end
   if account.tokens then state.t = pack(account.tokens) end
+  if account.budget then state.b = pack(account.budget) end
   redis.call('SET', account.key, cmsgpack.pack(state), 'PX', math.ceil(lives))
 end
 
@@ -156,13 +159,23 @@ end
 `;
 
 /**
- * KEYS: counts and leases of each subject. ARGV: tokens, lease, its life in ms; then for each subject requests, their window,
- * burst, tokens, their window, concurrent. Returns whether it is admitted; for each subject requests used and their reset,
- * tokens used and their reset, the slot of its tokens; then subject, measure (1 to 3) and wait of each refusal, -1 for never.
+ * KEYS: counts and leases of each subject; then nonce and epoch, where there is a claim. ARGV: tokens, cost, lease, its life
+ * in ms; when the claim was issued, its window and the epoch's guard in ms, or -1 without one; then for each subject
+ * requests, their window, burst, tokens, their window, concurrent, budget, its window. Returns 1 for an admitted call, 0 for
+ * one over a limit, -1 and -2 for a claim that is refused, and nothing more then; for each subject used and reset of
+ * requests, tokens and budget, the slots of its tokens and cost; then subject, measure (1 to 4) and wait of each refusal, -1
+ * for never.
  */
-export const takeScript = `${common}
-local tokens, lease, life = tonumber(ARGV[1]), ARGV[2], tonumber(ARGV[3])
+export const takeScript = `${common}${epochLua}
+local tokens, cost, lease, life = tonumber(ARGV[1]), tonumber(ARGV[2]), ARGV[3], tonumber(ARGV[4])
+local issued, window = tonumber(ARGV[5]), tonumber(ARGV[6])
 local subjects, refusals = {}, {}
+local nonceKey = nil
+if issued >= 0 then
+  nonceKey = KEYS[#KEYS - 1]
+  local state = claimed(nonceKey, KEYS[#KEYS], issued, window, tonumber(ARGV[7]))
+  if state < 0 then return { state } end
+end
 
 local function wait(counts, quota, amount)
   if amount > quota then return -1 end
@@ -183,13 +196,14 @@ local function refuse(subject, measure, ms)
   refusals[#refusals + 1] = math.ceil(ms)
 end
 
-for i = 1, #KEYS / 2 do
-  local at = 4 + (i - 1) * 6
+for i = 1, (#ARGV - 7) / 8 do
+  local at = 8 + (i - 1) * 8
   local s = {
     requests = tonumber(ARGV[at]), requestWindow = tonumber(ARGV[at + 1]), burst = tonumber(ARGV[at + 2]),
     tokens = tonumber(ARGV[at + 3]), tokenWindow = tonumber(ARGV[at + 4]), concurrent = tonumber(ARGV[at + 5]),
+    budget = tonumber(ARGV[at + 6]), costWindow = tonumber(ARGV[at + 7]),
   }
-  s.account = open(KEYS[2 * i - 1], s.requestWindow, s.tokenWindow)
+  s.account = open(KEYS[2 * i - 1], s.requestWindow, s.tokenWindow, s.costWindow)
   subjects[i] = s
   if s.requests >= 0 then
     local ms = wait(s.account.requests, s.requests, 1)
@@ -200,56 +214,68 @@ for i = 1, #KEYS / 2 do
     refuse(i, 1, ms)
   end
   if s.tokens >= 0 then refuse(i, 2, wait(s.account.tokens, s.tokens, tokens)) end
+  if s.budget >= 0 then refuse(i, 4, wait(s.account.budget, s.budget, cost)) end
   if s.concurrent >= 0 and leases(KEYS[2 * i], s.concurrent) >= s.concurrent then refuse(i, 3, 1) end
 end
 
-local reply = { #refusals == 0 and 1 or 0 }
+local admitted = #refusals == 0
+-- First of all that is written: a server that is full refuses it, and nothing is counted.
+if admitted and nonceKey then claim(nonceKey, issued, window) end
+local reply = { admitted and 1 or 0 }
+local function tell(counts)
+  reply[#reply + 1] = counts and counts.sum or -1
+  reply[#reply + 1] = math.ceil(reset(counts))
+end
 for i, s in ipairs(subjects) do
-  local account, slot = s.account, 0
-  if #refusals == 0 then
+  local account, tokenSlot, costSlot = s.account, 0, 0
+  if admitted then
     if s.requests >= 0 then
       add(account.requests, slotAt(s.requestWindow), 1)
       if s.burst >= 0 then account.pace = math.max(now, account.pace) + s.requestWindow / s.requests end
     end
     if s.tokens >= 0 then
-      slot = slotAt(s.tokenWindow)
-      add(account.tokens, slot, tokens)
+      tokenSlot = slotAt(s.tokenWindow)
+      add(account.tokens, tokenSlot, tokens)
     end
-    if s.requests >= 0 or s.tokens >= 0 then save(account) end
+    if s.budget >= 0 then
+      costSlot = slotAt(s.costWindow)
+      add(account.budget, costSlot, cost)
+    end
+    if s.requests >= 0 or s.tokens >= 0 or s.budget >= 0 then save(account) end
     if s.concurrent >= 0 then
       redis.call('ZADD', KEYS[2 * i], now + life, lease)
       redis.call('PEXPIRE', KEYS[2 * i], 2 * life)
     end
   end
-  reply[#reply + 1] = account.requests and account.requests.sum or -1
-  reply[#reply + 1] = math.ceil(reset(account.requests))
-  reply[#reply + 1] = account.tokens and account.tokens.sum or -1
-  reply[#reply + 1] = math.ceil(reset(account.tokens))
-  reply[#reply + 1] = slot
+  tell(account.requests)
+  tell(account.tokens)
+  tell(account.budget)
+  reply[#reply + 1] = tokenSlot
+  reply[#reply + 1] = costSlot
 end
 for _, value in ipairs(refusals) do reply[#reply + 1] = value end
 return reply
 `;
 
 /**
- * KEYS as above. ARGV: lease, tokens used beyond the reservation (negative for less), requests to count; then for each subject
- * the slot of its reservation, tokens, their window, requests' window.
+ * KEYS as above. ARGV: lease, tokens and cost beyond the reservation (negative for less), requests to count; then for each
+ * subject requests' window, the slot of its tokens, tokens, their window, the slot of its cost, budget, its window.
  */
 export const settleScript = `${common}
-local lease, excess, requests = ARGV[1], tonumber(ARGV[2]), tonumber(ARGV[3])
+local lease, requests = ARGV[1], tonumber(ARGV[4])
+local function correct(counts, quota, slot, excess)
+  if counts == nil then return end
+  if excess > 0 then charge(counts, quota, excess) else refund(counts, slot, -excess) end
+end
 for i = 1, #KEYS / 2 do
-  local at = 4 + (i - 1) * 4
-  local slot, quota = tonumber(ARGV[at]), tonumber(ARGV[at + 1])
-  local tokenWindow, requestWindow = tonumber(ARGV[at + 2]), tonumber(ARGV[at + 3])
+  local n = {}
+  for k = 1, 7 do n[k] = tonumber(ARGV[4 + (i - 1) * 7 + k]) end
   if lease ~= '' then redis.call('ZREM', KEYS[2 * i], lease) end
-  local account = open(KEYS[2 * i - 1], requestWindow, tokenWindow)
-  if account.requests then add(account.requests, slotAt(requestWindow), requests) end
-  if account.tokens and excess > 0 then
-    charge(account.tokens, quota, excess)
-  elseif account.tokens then
-    refund(account.tokens, slot, -excess)
-  end
-  if account.requests or account.tokens then save(account) end
+  local account = open(KEYS[2 * i - 1], n[1], n[4], n[7])
+  if account.requests then add(account.requests, slotAt(n[1]), requests) end
+  correct(account.tokens, n[3], n[2], tonumber(ARGV[2]))
+  correct(account.budget, n[6], n[5], tonumber(ARGV[3]))
+  if account.requests or account.tokens or account.budget then save(account) end
 end
 return 1
 `;
@@ -264,12 +290,22 @@ end
 return #KEYS
 `;
 
-/** KEYS: counts and leases of a subject. ARGV: window of requests, of tokens. Returns used and reset of each, then leases. */
+/** KEYS: the epoch. ARGV: its guard in ms. Returns how long until messages that are issued then are taken, in ms. */
+export const epochScript = `${common}${epochLua}
+return math.max(0, math.ceil((epoch(KEYS[1], tonumber(ARGV[1])) - math.ceil(tonumber(ARGV[1]) / 1000)) * 1000 - now))
+`;
+
+/**
+ * KEYS: counts and leases of a subject. ARGV: window of requests, of tokens, of the budget. Returns used and reset of each,
+ * then leases.
+ */
 export const showScript = `${common}
-local account = open(KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]))
-return {
-  account.requests and account.requests.sum or 0, math.ceil(reset(account.requests)),
-  account.tokens and account.tokens.sum or 0, math.ceil(reset(account.tokens)),
-  leases(KEYS[2], 0),
-}
+local account = open(KEYS[1], tonumber(ARGV[1]), tonumber(ARGV[2]), tonumber(ARGV[3]))
+local reply = {}
+for _, counts in ipairs({ account.requests or false, account.tokens or false, account.budget or false }) do
+  reply[#reply + 1] = counts and counts.sum or 0
+  reply[#reply + 1] = math.ceil(reset(counts or nil))
+end
+reply[#reply + 1] = leases(KEYS[2], 0)
+return reply
 `;

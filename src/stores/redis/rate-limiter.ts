@@ -1,18 +1,19 @@
 import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Clock } from '../../kernel/clock.ts';
+import type { NonceClaim } from '../../kernel/nonce-claim.ts';
 import type {
   Decision,
   Demand,
+  Level,
   Limits,
   Measure,
   RateLimiter,
   Refusal,
-  Reservation,
   Standing,
   Subject,
 } from '../../kernel/rate-limiter.ts';
-import { renewScript, settleScript, showScript, takeScript } from './limit-scripts.ts';
+import { epochScript, renewScript, settleScript, showScript, takeScript } from './limit-scripts.ts';
 import { Script } from './script.ts';
 
 export interface RedisRateLimiterOptions {
@@ -21,6 +22,8 @@ export interface RedisRateLimiterOptions {
   readonly prefix: string;
   /** How long a call's place outlives the process that holds it, in milliseconds; it is renewed in time while that lives. */
   readonly leaseMs: number;
+  /** Time after a store has lost what it knew in which all claims are refused. */
+  readonly epochGuardMs: number;
   readonly clock: Pick<Clock, 'after'>;
 }
 
@@ -28,22 +31,25 @@ const take = new Script(takeScript);
 const settle = new Script(settleScript);
 const renew = new Script(renewScript);
 const show = new Script(showScript);
+const epoch = new Script(epochScript);
 
-const measures: readonly Measure[] = ['requests', 'tokens', 'concurrent'];
-const fieldsOfSubject = 5;
+const measures: readonly Measure[] = ['requests', 'tokens', 'concurrent', 'budget'];
+const fieldsOfSubject = 8;
 /** Leases renewed by one script, so that the server is never held up. */
 const renewedAtOnce = 500;
 /** Settlements that wait for the store to be back. */
 const mostUnsettled = 100_000;
 
 /** A subject's limits as the script takes them. */
-const limitArgs = ({ requests, burst, tokens, concurrent }: Limits): number[] => [
+const limitArgs = ({ requests, burst, tokens, concurrent, budget }: Limits): number[] => [
   requests?.count ?? -1,
   requests?.windowMs ?? -1,
   burst ?? -1,
   tokens?.count ?? -1,
   tokens?.windowMs ?? -1,
   concurrent ?? -1,
+  budget?.count ?? -1,
+  budget?.windowMs ?? -1,
 ];
 
 interface Settlement {
@@ -51,12 +57,25 @@ interface Settlement {
   readonly args: readonly (string | number)[];
 }
 
-/** Where a user stands, as the store has it. */
+/** What an admitted call holds. */
+interface Held {
+  readonly demand: Demand;
+  readonly keys: readonly string[];
+  /** Its decision, with the slots that it is counted in. */
+  readonly reply: readonly number[];
+  /** Keys that its lease is in. */
+  readonly places: readonly string[];
+}
+
+/** Where a subject stands, as the store has it. */
 export interface Shown {
   readonly requests: number;
   readonly requestsResetMs: number;
   readonly tokens: number;
   readonly tokensResetMs: number;
+  /** In billionths of a US dollar. */
+  readonly cost: number;
+  readonly costResetMs: number;
   readonly concurrent: number;
 }
 
@@ -65,19 +84,21 @@ export class RedisRateLimiter implements RateLimiter {
   readonly #redis: Redis;
   readonly #prefix: string;
   readonly #leaseMs: number;
+  readonly #epochGuardMs: number;
   readonly #clock: Pick<Clock, 'after'>;
   /** A process's leases begin with a name of its own. */
   readonly #process = randomUUID();
   #lastLease = 0;
-  /** Keys that each lease of this process is in. */
-  readonly #leases = new Map<string, readonly string[]>();
+  readonly #held = new Map<number, Held>();
   #unsettled: Settlement[] = [];
   #stopRenewing = () => {};
 
-  constructor({ redis, prefix, leaseMs, clock }: RedisRateLimiterOptions) {
+  constructor({ redis, prefix, leaseMs, epochGuardMs, clock }: RedisRateLimiterOptions) {
     this.#redis = redis;
-    this.#prefix = prefix;
+    // All keys of a decision have one hash tag, so that they are in one slot of a cluster.
+    this.#prefix = `${prefix}{limits}:`;
     this.#leaseMs = leaseMs;
+    this.#epochGuardMs = epochGuardMs;
     this.#clock = clock;
     const load = () => {
       for (const script of [take, settle, renew]) script.load(redis);
@@ -87,32 +108,83 @@ export class RedisRateLimiter implements RateLimiter {
     this.#renewLater();
   }
 
-  async take({ subjects, tokens }: Demand): Promise<Decision> {
-    this.#lastLease++;
-    const lease = `${this.#process}:${this.#lastLease}`;
+  /** Begins an epoch where the store has none; tells how long until messages that are issued then are taken, in milliseconds. */
+  async beginEpoch(): Promise<number> {
+    const [wait = 0] = await epoch.run(this.#redis, [this.#epochKey], [this.#epochGuardMs]);
+    return wait;
+  }
+
+  async take(demand: Demand): Promise<Decision> {
+    const { subjects, tokens, cost, claim } = demand;
+    const lease = ++this.#lastLease;
     const keys = this.#keys(subjects);
-    const args: (string | number)[] = [tokens, lease, this.#leaseMs];
+    const args: (string | number)[] = [tokens, cost, this.#nameOf(lease), this.#leaseMs];
+    if (claim === undefined) args.push(-1, -1, -1);
+    else args.push(claim.issuedAt, claim.windowMs, this.#epochGuardMs);
     for (const { limits } of subjects) args.push(...limitArgs(limits));
-    const reply = await take.run(this.#redis, keys, args);
+    const reply = await take.run(
+      this.#redis,
+      claim === undefined ? keys : [...keys, this.#nonceKey(claim), this.#epochKey],
+      args,
+    );
     if (this.#unsettled.length > 0) this.#settleLate();
-    return this.#decision(reply, subjects, tokens, lease, keys);
+    const [state = 0] = reply;
+    if (state < 0) {
+      return { lease: undefined, claim: state === -1 ? 'replayed' : 'expired', refusals: [], standings: [] };
+    }
+    const admitted = state === 1;
+    if (admitted) {
+      const places = keys.filter((_key, i) => i % 2 === 1 && subjects[(i - 1) / 2]?.limits.concurrent !== undefined);
+      this.#held.set(lease, { demand, keys, reply, places });
+    }
+    return {
+      lease: admitted ? lease : undefined,
+      claim: undefined,
+      refusals: refusalsOf(reply, subjects),
+      standings: subjects.map((subject, i) => standingOf(reply, subject, i)),
+    };
+  }
+
+  settle(lease: number, tokens: number, cost: number): void {
+    const held = this.#held.get(lease);
+    if (held === undefined) return;
+    this.#held.delete(lease);
+    const { demand, keys, reply, places } = held;
+    const excess = tokens - demand.tokens;
+    const excessCost = cost - demand.cost;
+    const moot = ({ limits }: Subject) =>
+      (excess === 0 || limits.tokens === undefined) && (excessCost === 0 || limits.budget === undefined);
+    if (places.length === 0 && demand.subjects.every(moot)) return;
+    const args: (string | number)[] = [places.length > 0 ? this.#nameOf(lease) : '', excess, excessCost, 0];
+    for (const [i, { limits }] of demand.subjects.entries()) {
+      const at = 1 + i * fieldsOfSubject;
+      args.push(...settleArgs(limits, reply[at + 6] ?? 0, reply[at + 7] ?? 0));
+    }
+    this.#settle({ keys, args });
   }
 
   /** Counts what was used while the store could not be asked. */
-  charge(subject: Subject, requests: number, tokens: number): void {
-    this.#settle({ keys: this.#keys([subject]), args: ['', tokens, requests, ...settleArgs(subject, 0)] });
+  charge(subject: Subject, requests: number, tokens: number, cost: number): void {
+    this.#settle({
+      keys: this.#keys([subject]),
+      args: ['', tokens, cost, requests, ...settleArgs(subject.limits, 0, 0)],
+    });
   }
 
   /** Where a subject stands. */
-  async show({ limits, ...subject }: Subject): Promise<Shown> {
-    const keys = this.#keys([{ ...subject, limits }]);
-    const windows = [limits.requests?.windowMs ?? -1, limits.tokens?.windowMs ?? -1];
-    const [requests = 0, requestsResetMs = 0, tokens = 0, tokensResetMs = 0, concurrent = 0] = await show.run(
-      this.#redis,
-      keys,
-      windows,
-    );
-    return { requests, requestsResetMs, tokens, tokensResetMs, concurrent };
+  async show(subject: Subject): Promise<Shown> {
+    const { requests: calls, tokens: words, budget } = subject.limits;
+    const windows = [calls?.windowMs ?? -1, words?.windowMs ?? -1, budget?.windowMs ?? -1];
+    const [
+      requests = 0,
+      requestsResetMs = 0,
+      tokens = 0,
+      tokensResetMs = 0,
+      cost = 0,
+      costResetMs = 0,
+      concurrent = 0,
+    ] = await show.run(this.#redis, this.#keys([subject]), windows);
+    return { requests, requestsResetMs, tokens, tokensResetMs, cost, costResetMs, concurrent };
   }
 
   /** Forgets all that is counted of a subject. */
@@ -125,69 +197,26 @@ export class RedisRateLimiter implements RateLimiter {
     this.#stopRenewing();
   }
 
-  /** Counts and leases of each; all in one slot of a cluster, by their hash tag. */
+  get #epochKey(): string {
+    return `${this.#prefix}epoch`;
+  }
+
+  #nonceKey({ scope, nonce }: NonceClaim): string {
+    return `${this.#prefix}nonce:${nonce}:${scope}`;
+  }
+
+  #nameOf(lease: number): string {
+    return `${this.#process}:${lease}`;
+  }
+
+  /** Counts and leases of each. */
   #keys(subjects: readonly Subject[]): string[] {
     const keys: string[] = [];
     for (const { tier, name } of subjects) {
-      const key = `${this.#prefix}{limits}:${tier}:${name}`;
+      const key = `${this.#prefix}${tier}:${name}`;
       keys.push(`${key}:counts`, `${key}:leases`);
     }
     return keys;
-  }
-
-  #decision(
-    reply: readonly number[],
-    subjects: readonly Subject[],
-    tokens: number,
-    lease: string,
-    keys: readonly string[],
-  ): Decision {
-    const standings = subjects.map((subject, i): Standing => {
-      const [requests = -1, requestsReset = 0, used = -1, tokensReset = 0] = reply.slice(1 + i * fieldsOfSubject);
-      return {
-        subject,
-        requests: requests < 0 ? undefined : { used: requests, resetMs: requestsReset },
-        tokens: used < 0 ? undefined : { used, resetMs: tokensReset },
-      };
-    });
-    if (reply[0] === 1) {
-      const held = keys.filter((_key, i) => i % 2 === 1 && subjects[(i - 1) / 2]?.limits.concurrent !== undefined);
-      if (held.length > 0) this.#leases.set(lease, held);
-      const slots = subjects.map((_subject, i) => reply[5 + i * fieldsOfSubject] ?? 0);
-      return { reservation: this.#reservation(subjects, slots, tokens, lease, keys), refusals: [], standings };
-    }
-    const refusals: Refusal[] = [];
-    for (let at = 1 + subjects.length * fieldsOfSubject; at < reply.length; at += 3) {
-      const [index = 0, which = 1, wait = 0] = reply.slice(at);
-      const subject = subjects[index - 1];
-      const measure = measures[which - 1];
-      if (subject === undefined || measure === undefined) continue;
-      const waitMs = measure === 'concurrent' ? undefined : wait < 0 ? Number.POSITIVE_INFINITY : wait;
-      refusals.push({ subject, measure, waitMs });
-    }
-    return { reservation: undefined, refusals, standings };
-  }
-
-  #reservation(
-    subjects: readonly Subject[],
-    slots: readonly number[],
-    reserved: number,
-    lease: string,
-    keys: readonly string[],
-  ): Reservation {
-    let open = true;
-    return {
-      settle: (tokens) => {
-        if (!open) return;
-        open = false;
-        const held = this.#leases.delete(lease);
-        const excess = tokens - reserved;
-        if (!held && (excess === 0 || subjects.every(({ limits }) => limits.tokens === undefined))) return;
-        const args: (string | number)[] = [held ? lease : '', excess, 0];
-        for (const [i, subject] of subjects.entries()) args.push(...settleArgs(subject, slots[i] ?? 0));
-        this.#settle({ keys, args });
-      },
-    };
   }
 
   /** What could not be sent is kept for later; what was sent and not answered may have been done, and is not done twice. */
@@ -222,10 +251,10 @@ export class RedisRateLimiter implements RateLimiter {
       keys = [];
       leases = [];
     };
-    for (const [lease, held] of this.#leases) {
-      for (const key of held) {
+    for (const [lease, { places }] of this.#held) {
+      for (const key of places) {
         keys.push(key);
-        leases.push(lease);
+        leases.push(this.#nameOf(lease));
       }
       if (keys.length >= renewedAtOnce) send();
     }
@@ -233,9 +262,38 @@ export class RedisRateLimiter implements RateLimiter {
   }
 }
 
-const settleArgs = ({ limits }: Subject, slot: number): number[] => [
-  slot,
-  limits.tokens?.count ?? -1,
-  limits.tokens?.windowMs ?? -1,
-  limits.requests?.windowMs ?? -1,
+const settleArgs = ({ requests, tokens, budget }: Limits, tokenSlot: number, costSlot: number): number[] => [
+  requests?.windowMs ?? -1,
+  tokenSlot,
+  tokens?.count ?? -1,
+  tokens?.windowMs ?? -1,
+  costSlot,
+  budget?.count ?? -1,
+  budget?.windowMs ?? -1,
 ];
+
+const levelOf = (used: number | undefined, resetMs: number | undefined): Level | undefined =>
+  used === undefined || used < 0 ? undefined : { used, resetMs: resetMs ?? 0 };
+
+function standingOf(reply: readonly number[], subject: Subject, i: number): Standing {
+  const at = 1 + i * fieldsOfSubject;
+  return {
+    subject,
+    requests: levelOf(reply[at], reply[at + 1]),
+    tokens: levelOf(reply[at + 2], reply[at + 3]),
+    budget: levelOf(reply[at + 4], reply[at + 5]),
+  };
+}
+
+function refusalsOf(reply: readonly number[], subjects: readonly Subject[]): Refusal[] {
+  const refusals: Refusal[] = [];
+  for (let at = 1 + subjects.length * fieldsOfSubject; at < reply.length; at += 3) {
+    const [index = 0, which = 1, wait = 0] = reply.slice(at);
+    const subject = subjects[index - 1];
+    const measure = measures[which - 1];
+    if (subject === undefined || measure === undefined) continue;
+    const waitMs = measure === 'concurrent' ? undefined : wait < 0 ? Number.POSITIVE_INFINITY : wait;
+    refusals.push({ subject, measure, waitMs });
+  }
+  return refusals;
+}
