@@ -14,16 +14,16 @@ export interface Credentials {
 /** Makes self-signed certificates in a folder of its own. */
 export interface Certificates {
   /** `altNames` as OpenSSL writes them: `DNS:localhost,URI:spiffe://example.org/alice`. */
-  selfSigned(name: string, altNames: string): Credentials;
+  selfSigned(name: string, altNames: string, days?: number): Credentials;
   remove(): void;
 }
 
 export function certificates(): Certificates {
   const folder = mkdtempSync(join(tmpdir(), 'llm-bridge-certificates-'));
   return {
-    selfSigned(name, altNames) {
+    selfSigned(name, altNames, days = 2) {
       const [keyFile, certFile] = [join(folder, `${name}.key`), join(folder, `${name}.crt`)];
-      const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', '2'];
+      const curve = ['-newkey', 'ec', '-pkeyopt', 'ec_paramgen_curve:prime256v1', '-nodes', '-days', String(days)];
       const subject = ['-subj', `/O=Example/CN=${name}`, '-addext', `subjectAltName=${altNames}`];
       execFileSync('openssl', ['req', '-x509', ...curve, ...subject, '-keyout', keyFile, '-out', certFile], {
         stdio: 'ignore',

@@ -24,7 +24,7 @@ function configFile(yaml: string) {
 }
 
 /** Merges the test's own port into the text's `server` group. With LANES=off connect-es serves every RPC. */
-const onFreePort = {
+export const onFreePort = {
   LLMBRIDGE_SERVER__PORT: '0',
   LLMBRIDGE_MONITORING__LOG__LEVEL: 'info',
   ...(process.env['LANES'] === 'off' && { LLMBRIDGE_SERVER__LANES: 'false' }),
