@@ -20,6 +20,7 @@ import { configuredLists } from './model-discovery.ts';
 import { createProviders } from './provider-set.ts';
 import { providerTypes } from './providers/index.ts';
 import { type ConfigSource, createReloader } from './reload.ts';
+import { createResponseCache } from './response-cache.ts';
 import { createRoutes } from './routes.ts';
 import { createSealing } from './sealing.ts';
 import { serverOptions } from './server-options.ts';
@@ -30,6 +31,7 @@ import { createModelRpcs } from './services/models.ts';
 import { startProbes } from './services/probes.ts';
 import { healthName, routeProbe, watchRoutes } from './services/route-health.ts';
 import { createBalancerMetrics } from './telemetry/balancer-metrics.ts';
+import { createCacheMetrics } from './telemetry/cache-metrics.ts';
 import { createCallMetrics } from './telemetry/call-metrics.ts';
 import { createGateMetrics } from './telemetry/gate-metrics.ts';
 import { createGatewayEvents, type GatewayEvents } from './telemetry/gateway-events.ts';
@@ -42,6 +44,7 @@ import { createReloadMetrics } from './telemetry/reload-metrics.ts';
 import { pathOf } from './transports/paths.ts';
 import { createServer } from './transports/server.ts';
 import { version } from './version.ts';
+import { workerCount } from './workers/count.ts';
 import type { PrimaryLink } from './workers/worker.ts';
 
 /** What tests put in place of the real thing. */
@@ -101,11 +104,25 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOpt
   const metrics = createMetrics({ version, runtime: true });
   const askedModel = createAskedModel({ catalog: () => catalog, costOf: costs.costOf, unpriced: events.priceUnknown });
   const limitMetrics = createLimitMetrics(metrics.registry);
-  const limits = createLimits({ config, clock, askedModel, metrics: limitMetrics, told: events });
+  const limits = createLimits({
+    config,
+    clock,
+    askedModel,
+    metrics: limitMetrics,
+    told: events,
+    ...(primary && { workers: { count: workerCount(server.workers), limiter: primary.limiter } }),
+  });
+  const cache = createResponseCache({
+    config,
+    clock,
+    catalog: () => catalog,
+    metrics: (size) => createCacheMetrics(metrics.registry, size),
+  });
   const rpcs = [
     ...intercept(createChat({ catalog: () => catalog, balancer, costOf: costs.costOf }), [
       sealing.unseal,
       ...limits.interceptors,
+      ...cache.interceptors,
     ]),
     ...createModelRpcs({ ...catalog, asked: modelLists.wake, prices: loadPrices }),
     createHealthRpc({
@@ -188,6 +205,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOpt
       probes.close();
       const cut = await listening.drain();
       await limits.close();
+      await cache.close();
       await audit.close();
       await providerSet.close();
       events.drained(clock.now() - startedAt, cut);

@@ -23,7 +23,8 @@ export function withCallerHeaders(request: EncodedRequest, call: Call, { forward
   return { ...request, headers: { ...headers, ...request.headers } };
 }
 
-const ours = /^x-(?:llmbridge|provider)-/;
+/** What an attempt said; how the cache served the call is no attempt's word. */
+const ours = /^x-(?:llmbridge-(?!cache$)|provider-)/;
 const requestId = /(?:^|-)request-?id$/;
 
 /** The name under which a provider's own header reaches callers: its limits and request ids, whatever it calls them. */
@@ -75,6 +76,15 @@ function notesText(notes: readonly ParameterNote[]): string {
   return text;
 }
 
+/** Tells the caller who answers, and what became of its parameters. */
+export function tellWho(call: Call, provider: string, model: string, notes: readonly ParameterNote[]): void {
+  if (call.sealedBy !== '') return;
+  const reply = call.replyHeaders;
+  reply['x-llmbridge-provider'] = provider;
+  reply['x-llmbridge-model'] = escaped(model);
+  if (notes.length > 0) reply['x-llmbridge-parameters'] = notesText(notes);
+}
+
 /** Tells the caller who answers, what became of its parameters, and what the provider says beside the answer. */
 export function tellAnswer(
   call: Call,
@@ -84,12 +94,9 @@ export function tellAnswer(
 ): void {
   tellProvider(call, headers);
   if (call.sealedBy !== '') return;
-  const reply = call.replyHeaders;
-  reply['x-llmbridge-provider'] = provider.name;
-  reply['x-llmbridge-model'] = escaped(model);
-  if (notes.length > 0) reply['x-llmbridge-parameters'] = notesText(notes);
+  tellWho(call, provider.name, model, notes);
   for (const name of provider.forwards?.response ?? []) {
     const value = textOf(headers[name]);
-    if (value !== undefined) reply[name] = value;
+    if (value !== undefined) call.replyHeaders[name] = value;
   }
 }

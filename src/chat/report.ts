@@ -13,7 +13,7 @@ import type { Target } from '../kernel/provider.ts';
 
 /** Begins a call's report; attempts and what they gave are added as they end. */
 export function openReport(call: Call): GatewayReport {
-  const report = create(GatewayReportSchema, { requestId: call.id });
+  const report = create(GatewayReportSchema, { requestId: call.id, cache: call.cacheResult });
   call.report = report;
   return report;
 }

@@ -115,6 +115,6 @@ export function* crossChecks(value: unknown): Generator<Finding> {
   yield* limitChecks(value);
   if (valueAt(value, ['rate_limit', 'store']) === 'redis' && !namesRedis(value))
     yield { path: ['rate_limit', 'store'], message: 'redis is asked for, but the group redis names none' };
-  if (valueAt(value, ['cache', 'store']) === 'redis' && valueAt(value, ['redis']) === undefined)
-    yield { path: ['cache', 'store'], message: 'redis is asked for, but the group redis is not set' };
+  if (valueAt(value, ['cache', 'store']) === 'redis' && !namesRedis(value))
+    yield { path: ['cache', 'store'], message: 'redis is asked for, but the group redis names none' };
 }

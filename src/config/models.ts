@@ -1,5 +1,6 @@
 import { z } from 'zod';
 import { routeOverrides } from './balancer.ts';
+import { routeCache } from './cache.ts';
 
 /** Orders of the balancer chain, by the names of the file. */
 const policies = [
@@ -49,6 +50,7 @@ const route = z.strictObject({
     .default(['weighted'])
     .describe('How a target is chosen within a tier: the leftmost decides, later ones break its ties.'),
   targets: z.array(target).min(1, { error: 'a route needs a target' }).describe('Where its calls may go.'),
+  cache: routeCache,
   ...routeOverrides,
 });
 

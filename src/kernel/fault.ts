@@ -80,6 +80,7 @@ export const faults = {
   MODEL_FORBIDDEN: { code: Code.PERMISSION_DENIED, http: 403, type: 'permission_error', openai: 'model_forbidden' },
   ORIGIN_FORBIDDEN: { code: Code.PERMISSION_DENIED, http: 403, type: 'permission_error', openai: 'origin_forbidden' },
   MODEL_NOT_FOUND: { code: Code.NOT_FOUND, http: 404, type: 'invalid_request_error', openai: 'model_not_found' },
+  NOT_CACHED: { code: Code.FAILED_PRECONDITION, http: 504, type: 'invalid_request_error', openai: 'not_cached' },
   ROUTE_NOT_FOUND: { code: Code.UNIMPLEMENTED, http: 404, type: 'invalid_request_error', openai: 'unknown_url' },
   NOT_FOUND: { code: Code.NOT_FOUND, http: 404, type: 'invalid_request_error', openai: 'not_found' },
   RATE_LIMITED: limited('rate_limit_exceeded'),

@@ -72,6 +72,8 @@ function addReport(line: Line, { report, usage }: Call): void {
     }
     if (report.simulated) line['simulated'] = true;
     if (report.cacheHit) line['cache_hit'] = true;
+    if (report.cache !== '') line['cache'] = report.cache;
+    if (report.cacheAgeMs !== undefined) line['cache_age_ms'] = report.cacheAgeMs;
     if (report.recovered !== '') line['recovered'] = report.recovered;
     line['attempts'] = report.attempts.map((attempt) => ({
       provider: attempt.provider,

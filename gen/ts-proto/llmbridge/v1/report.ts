@@ -174,6 +174,13 @@ export interface GatewayReport {
     | undefined;
   /** A cut stream was completed by another attempt: "continue" or "restart". */
   recovered: string;
+  /**
+   * How the response cache served the call: "hit"; "miss"; "shared", by the answer to an equal call under way;
+   * "refresh", asked anew by the caller's wish; "bypass", not for this request. Empty where the model's answers are not kept.
+   */
+  cache: string;
+  /** How old the answer is, in milliseconds, where it was not made for this call. */
+  cacheAgeMs?: number | undefined;
 }
 
 /** One attempt at one target. */
@@ -220,6 +227,8 @@ function createBaseGatewayReport(): GatewayReport {
     costUsd: undefined,
     firstTokenMs: undefined,
     recovered: "",
+    cache: "",
+    cacheAgeMs: undefined,
   };
 }
 
@@ -254,6 +263,12 @@ export const GatewayReport: MessageFns<GatewayReport> = {
     }
     if (message.recovered !== "") {
       writer.uint32(82).string(message.recovered);
+    }
+    if (message.cache !== "") {
+      writer.uint32(90).string(message.cache);
+    }
+    if (message.cacheAgeMs !== undefined) {
+      writer.uint32(96).uint32(message.cacheAgeMs);
     }
     return writer;
   },
@@ -351,6 +366,22 @@ export const GatewayReport: MessageFns<GatewayReport> = {
             message.recovered = reader.string();
             continue;
           }
+          case 11: {
+            if (tag !== 90) {
+              break;
+            }
+
+            message.cache = reader.string();
+            continue;
+          }
+          case 12: {
+            if (tag !== 96) {
+              break;
+            }
+
+            message.cacheAgeMs = reader.uint32();
+            continue;
+          }
         }
         if ((tag & 7) === 4 || tag === 0) {
           break;
@@ -393,6 +424,12 @@ export const GatewayReport: MessageFns<GatewayReport> = {
         ? globalThis.Number(object.first_token_ms)
         : undefined,
       recovered: isSet(object.recovered) ? globalThis.String(object.recovered) : "",
+      cache: isSet(object.cache) ? globalThis.String(object.cache) : "",
+      cacheAgeMs: isSet(object.cacheAgeMs)
+        ? globalThis.Number(object.cacheAgeMs)
+        : isSet(object.cache_age_ms)
+        ? globalThis.Number(object.cache_age_ms)
+        : undefined,
     };
   },
 
@@ -428,6 +465,12 @@ export const GatewayReport: MessageFns<GatewayReport> = {
     if (message.recovered !== "") {
       obj.recovered = message.recovered;
     }
+    if (message.cache !== "") {
+      obj.cache = message.cache;
+    }
+    if (message.cacheAgeMs !== undefined) {
+      obj.cacheAgeMs = Math.round(message.cacheAgeMs);
+    }
     return obj;
   },
 
@@ -446,6 +489,8 @@ export const GatewayReport: MessageFns<GatewayReport> = {
     message.costUsd = object.costUsd ?? undefined;
     message.firstTokenMs = object.firstTokenMs ?? undefined;
     message.recovered = object.recovered ?? "";
+    message.cache = object.cache ?? "";
+    message.cacheAgeMs = object.cacheAgeMs ?? undefined;
     return message;
   },
 };

@@ -20,7 +20,9 @@ export const reportJson = (report: GatewayReport): string =>
       trueMember('cache_hit', report.cacheHit) +
       countMember('cost_usd', report.costUsd) +
       countMember('first_token_ms', report.firstTokenMs) +
-      stringMember('recovered', report.recovered),
+      stringMember('recovered', report.recovered) +
+      stringMember('cache', report.cache) +
+      countMember('cache_age_ms', report.cacheAgeMs),
   );
 
 const outcomes: Readonly<Record<number, string>> = {
