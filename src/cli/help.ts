@@ -8,11 +8,12 @@ const overview = `llm-bridge: a gRPC-first gateway to language models
   llm-bridge health [options]            ask a gateway whether it is ready
   llm-bridge simulate [options]          serve simulated models in a provider's own dialect
   llm-bridge keygen [options]            make an API key for a caller, or a secret for sealing
+  llm-bridge audit verify FILE...        whether audit logs are as the gateway wrote them
   llm-bridge limits show|reset USER      where a user stands, or a fresh start for one
   llm-bridge version                     print the version
   llm-bridge help [VERB]                 print this, or a verb's options
 
-Exit codes: 0 done, 1 failed, 64 bad command line, 69 no gateway there, 78 bad configuration, 130 interrupted.`;
+Exit codes: 0 done, 1 failed, 64 bad command line, 66 unreadable input, 69 no gateway there, 78 bad configuration, 130 interrupted.`;
 
 export const help: Verb = {
   usage: overview,

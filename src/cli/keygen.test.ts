@@ -31,6 +31,12 @@ describe('keygen', () => {
     expect(one['security.sealing.keys']).toEqual({ id: 'k7', secret: '$' + '{SEAL_SECRET}' });
   });
 
+  it('makes a secret of 256 bits for the audit log', async () => {
+    const one = await made('--audit');
+    expect(Buffer.from(String(one['secret']), 'base64url')).toHaveLength(32);
+    expect(one['monitoring.audit']).toEqual({ file: 'audit-{worker}.jsonl', key: '$' + '{AUDIT_KEY}' });
+  });
+
   it('refuses an empty name', async () => {
     expect(await runCli(['keygen', '--user', ''])).toMatchObject({ code: 64 });
   });

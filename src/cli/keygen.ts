@@ -9,7 +9,8 @@ nowhere: the configuration has only its SHA-256.
 
   -u, --user USER     whom limits and logs count it for (me)
   -n, --name NAME     the key's public name, for logs (the user's)
-      --sealing       a secret of 256 bits for security.sealing.keys instead, with the name as its id`;
+      --sealing       a secret of 256 bits for security.sealing.keys instead, with the name as its id
+      --audit         a secret of 256 bits for monitoring.audit instead`;
 
 /** A value in YAML's flow style, whatever is in it. */
 const quoted = (text: string) => JSON.stringify(text);
@@ -23,10 +24,16 @@ export const keygen: Verb = {
         user: { type: 'string', short: 'u' },
         name: { type: 'string', short: 'n' },
         sealing: { type: 'boolean' },
+        audit: { type: 'boolean' },
       },
     });
     if (values.user === '' || values.name === '') throw new UsageError('a user or name must not be empty');
     const secret = randomBytes(32).toString('base64url');
+    if (values.audit === true) {
+      process.stdout.write(`secret: ${secret}\n`);
+      process.stdout.write(`monitoring.audit: { file: "audit-{worker}.jsonl", key: "\${AUDIT_KEY}" }\n`);
+      return Exit.OK;
+    }
     if (values.sealing === true) {
       const id = values.name ?? 'k1';
       const bound = values.user === undefined ? '' : `, user: ${quoted(values.user)}`;

@@ -9,6 +9,7 @@ const verbs: Readonly<Record<string, () => Promise<Verb>>> = {
   call: async () => (await import('./call.ts')).call,
   health: async () => (await import('./health.ts')).health,
   limits: async () => (await import('./limits.ts')).limits,
+  audit: async () => (await import('./audit.ts')).audit,
   keygen: async () => (await import('./keygen.ts')).keygen,
   version: async () => (await import('./version.ts')).version,
   help: async () => (await import('./help.ts')).help,

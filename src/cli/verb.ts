@@ -7,7 +7,15 @@ export interface Verb {
 }
 
 /** Exit codes; those beyond 1 by sysexits.h. */
-export const Exit = { OK: 0, FAILED: 1, USAGE: 64, UNAVAILABLE: 69, CONFIG: 78, INTERRUPTED: 130 } as const;
+export const Exit = {
+  OK: 0,
+  FAILED: 1,
+  USAGE: 64,
+  NO_INPUT: 66,
+  UNAVAILABLE: 69,
+  CONFIG: 78,
+  INTERRUPTED: 130,
+} as const;
 
 /** The command line makes no sense; the message says why. */
 export class UsageError extends Error {

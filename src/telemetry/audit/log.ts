@@ -8,6 +8,12 @@ import { AuditFile, fullSuffix } from './file.ts';
 import { recordOf } from './record.ts';
 import { readTail, type Tail } from './tail.ts';
 
+/** What the log needs of its file. */
+export type WritableFile = Pick<
+  AuditFile,
+  'bytes' | 'newestFull' | 'inspect' | 'append' | 'sync' | 'setAside' | 'close'
+>;
+
 export interface AuditOptions {
   readonly path: string;
   /** 32 bytes. */
@@ -23,7 +29,7 @@ export interface AuditOptions {
   readonly clock: Clock;
   readonly events: AuditEvents;
   /** Stands in for `AuditFile` in tests. */
-  readonly openFile?: (path: string) => AuditFile;
+  readonly openFile?: (path: string) => WritableFile;
 }
 
 /** Records are written together: one write for each would cost more than the rest of their calls. */
@@ -53,7 +59,7 @@ interface Waiting {
  */
 export class AuditLog {
   readonly #options: AuditOptions;
-  readonly #file: AuditFile;
+  readonly #file: WritableFile;
   #chain = '';
   /** Number and MAC of the last record in the file. */
   #seq = -1;
@@ -64,6 +70,8 @@ export class AuditLog {
   /** Bytes of the batch's first line that are in the file. */
   #offset = 0;
   #lost = 0;
+  /** A full file gets its last record before it is put away. */
+  #rotation: 'none' | 'closing' | 'closed' = 'none';
   #failure: Error | undefined;
   #scheduled = false;
   #closing = false;
@@ -72,7 +80,7 @@ export class AuditLog {
   #anchoredSeq = -1;
   #disarm = () => {};
 
-  private constructor(options: AuditOptions, file: AuditFile) {
+  private constructor(options: AuditOptions, file: WritableFile) {
     this.#options = options;
     this.#file = file;
     this.#inspectedAt = options.clock.now();
@@ -199,6 +207,7 @@ export class AuditLog {
       while (this.#queue.length + this.#batch.length + this.#lost > 0) {
         this.#inspect();
         await this.#writeBatch();
+        if (this.#rotation === 'closing') this.#rotation = 'closed';
         if (this.#failure === undefined) continue;
         this.#failure = undefined;
         events.failing(undefined);
@@ -227,16 +236,19 @@ export class AuditLog {
         else this.#putFirst(this.#waiting({ type: 'changed', expected: what.expected, found: what.found }));
       }
     }
-    if (this.#file.bytes >= maxFileBytes && this.#offset === 0 && this.#seq >= 0 && !this.#opensFile()) {
+    if (this.#rotation === 'closed') {
       this.#file.setAside(fullSuffix(this.#seq));
       this.#startFile('full');
+    } else if (this.#rotation === 'none' && this.#file.bytes >= maxFileBytes && this.#offset === 0) {
+      this.#rotation = 'closing';
+      this.#putFirst(this.#waiting({ type: 'close', reason: 'full' }));
     }
   }
 
-  #opensFile = () => (this.#batch[0] ?? this.#queue[0])?.json.startsWith('{"type":"open"') === true;
-
   #startFile(reason: 'full' | 'replaced'): void {
     this.#offset = 0;
+    if (this.#rotation === 'closing') this.#batch.shift();
+    this.#rotation = 'none';
     this.#putFirst(this.#waiting(this.#opening(reason)));
   }
 
@@ -262,7 +274,7 @@ export class AuditLog {
     let mac = this.#mac;
     let seq = this.#seq;
     const lines: Buffer[] = [];
-    for (const record of this.#batch) {
+    for (const record of this.#rotation === 'closing' ? this.#batch.slice(0, 1) : this.#batch) {
       seq++;
       if (record.line === undefined || record.mac === undefined) {
         const linked = link(key, mac, `{"seq":${seq},${record.json.slice(1)}`);
