@@ -1,6 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { sealingVectors } from '../../test/support/sealing-vectors.ts';
+import { parseSealed, requestJson } from './sealed-json.ts';
+import { requestBytes, sealedOfReply } from './sealed-wire.ts';
 import { SealError, type Sealed, Sealer } from './sealing.ts';
 
 const text = readFileSync(new URL('../../docs/sealing-vectors.json', import.meta.url), 'utf8');
@@ -29,10 +31,19 @@ const sealedOf = (sealed: SealedHex): Sealed => ({
   last: sealed.last ?? false,
 });
 
-test.each(vectors.requests)('request: $name', async ({ secret, method, user, plaintext, sealed }) => {
+const isRpc = (method: string) => method.startsWith('/llmbridge.v1.');
+
+test.each(vectors.requests)('request: $name', async ({ secret, method, user, plaintext, sealed, sent }) => {
   const sealer = new Sealer({ keyId: sealed.key_id, secret: bytes(secret), user });
   const at = { issuedAt: sealed.issued_at, nonce: bytes(sealed.nonce) };
-  expect((await sealer.seal(method, bytes(plaintext), at)).sealed).toEqual(sealedOf(sealed));
+  const made = await sealer.seal(method, bytes(plaintext), at);
+  expect(made.sealed).toEqual(sealedOf(sealed));
+  if (isRpc(method)) expect(hex(requestBytes(made.sealed))).toBe(sent);
+  else expect(requestJson(made.sealed)).toBe(sent);
+});
+
+test.each(vectors.json_forms)('JSON: $name', ({ json, sealed }) => {
+  expect(parseSealed(json)).toEqual(sealedOf(sealed));
 });
 
 test('a nonce is drawn for each request, and a secret has 32 bytes', async () => {
@@ -45,12 +56,13 @@ test('a nonce is drawn for each request, and a secret has 32 bytes', async () =>
 describe('replies', () => {
   interface Reply {
     readonly secret: string;
+    readonly key_id: string;
     readonly method: string;
     readonly user: string;
     readonly request_nonce: string;
   }
-  async function read({ secret, method, user, request_nonce }: Reply, keyId: string, messages: readonly SealedHex[]) {
-    const opener = new Sealer({ keyId, secret: bytes(secret), user }).opener(method, bytes(request_nonce));
+  async function read({ secret, key_id, method, user, request_nonce }: Reply, messages: readonly SealedHex[]) {
+    const opener = new Sealer({ keyId: key_id, secret: bytes(secret), user }).opener(method, bytes(request_nonce));
     const plaintexts: string[] = [];
     for (const message of messages) plaintexts.push(hex(await opener.open(sealedOf(message))));
     opener.end();
@@ -60,16 +72,19 @@ describe('replies', () => {
   test.each(vectors.replies)('$name', async (vector) => {
     const messages = vector.messages.map(({ sealed }) => sealed);
     const plaintexts = vector.messages.map(({ plaintext }) => plaintext);
-    expect(await read(vector, messages[0]?.key_id ?? '', messages)).toEqual(plaintexts);
+    expect(await read(vector, messages)).toEqual(plaintexts);
+    for (const { sealed, sent } of vector.messages) {
+      const parsed = isRpc(vector.method) ? sealedOfReply(bytes(sent)) : parseSealed(sent);
+      expect(parsed).toEqual(sealedOf(sealed));
+    }
   });
 
-  const keyId = vectors.replies[1]?.messages[0]?.sealed.key_id ?? '';
   test.each(vectors.invalid_replies)('$name: refused', async (vector) => {
-    await expect(read(vector, keyId, vector.messages)).rejects.toThrow(SealError);
+    await expect(read(vector, vector.messages)).rejects.toThrow(SealError);
   });
 
   test('in the clear: refused', async () => {
-    const opener = new Sealer({ keyId, secret: new Uint8Array(32) }).opener('m', new Uint8Array(12));
+    const opener = new Sealer({ keyId: 'k1', secret: new Uint8Array(32) }).opener('m', new Uint8Array(12));
     await expect(opener.open(undefined)).rejects.toThrow(SealError);
   });
 });

@@ -60,10 +60,10 @@ describe('requests', () => {
 describe('replies', () => {
   /** What a caller reads of a reply; rejects unless it is whole. */
   async function read(
-    vector: { secret: string; method: string; user: string; request_nonce: string },
+    vector: { secret: string; key_id: string; method: string; user: string; request_nonce: string },
     all: SealedHex[],
   ) {
-    const caller = new SealedCaller(bytes(vector.secret), all[0]?.key_id ?? '', vector.user);
+    const caller = new SealedCaller(bytes(vector.secret), vector.key_id, vector.user);
     const reply = caller.reply(vector.method, bytes(vector.request_nonce));
     const plaintexts: string[] = [];
     for (const sealed of all) plaintexts.push(Buffer.from(await reply.open(sealedOf(sealed))).toString('hex'));

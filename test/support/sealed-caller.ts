@@ -91,8 +91,10 @@ export class ReplyOpener {
     return this.#ended;
   }
 
-  async open({ issuedAt, nonce, ciphertext, salt, sequence, last }: Sealed): Promise<Uint8Array> {
+  async open({ version, keyId, issuedAt, nonce, ciphertext, salt, sequence, last }: Sealed): Promise<Uint8Array> {
     if (this.#ended) throw new Error('a message after the last one');
+    if (version !== 1 || keyId !== this.#keyId) throw new Error('another version or key');
+    if (salt.length !== (sequence === 0 ? 16 : 0)) throw new Error('a salt of the wrong length');
     if (sequence !== this.#next) throw new Error(`message ${sequence} in the place of ${this.#next}`);
     const expected = [0, 0, 0, 0, 0, 0, 0, 0, ...u32(sequence)];
     if (nonce.length !== 12 || !expected.every((byte, i) => nonce[i] === byte)) throw new Error('not the nonce');
