@@ -10,6 +10,7 @@ import { decodeUsage } from './decode-usage.ts';
 import { errorFault } from './errors.ts';
 import { isFailure } from './finish-reason.ts';
 import type { Quirks } from './provider.ts';
+import { TextEvents } from './text-events.ts';
 import { unknownFields } from './unknown-fields.ts';
 
 const known: ReadonlySet<string> = new Set([
@@ -71,6 +72,7 @@ export class ChunkReader implements StreamDecoder {
   readonly #type: string;
   readonly #quirks: Quirks;
   readonly #choices: ChoiceReader[] = [];
+  readonly #texts = new TextEvents();
   #done = false;
 
   constructor(type: string, quirks: Quirks) {
@@ -85,6 +87,7 @@ export class ChunkReader implements StreamDecoder {
       this.#done = true;
       return;
     }
+    if (frame.event !== 'error' && this.#pushText(json, emit)) return;
     if (json.trim() === '') return;
     const event = parseObject(json, 'an event that is not a JSON object');
     throwError(event, this.#quirks);
@@ -96,7 +99,22 @@ export class ChunkReader implements StreamDecoder {
     chunk.usage = usageOf(event, this.#type, json);
     const rest = unknownFields(event, known, json, []);
     if (rest !== '') chunk.extra[this.#type] = rest;
+    if (Array.isArray(choices)) this.#texts.learn(json, choices, chunk);
     emit(chunk);
+  }
+
+  /** Takes an event that is like one before but for its words; false for any other. */
+  #pushText(json: string, emit: EmitChunk): boolean {
+    const words = this.#texts.wordsOf(json);
+    if (words === undefined) return false;
+    this.#texts.matched();
+    const chunk = this.#texts.chunk();
+    for (const { index, delta } of chunk.choices) {
+      const reader = this.#choices.find((choice) => choice.index === index);
+      if (delta !== undefined && reader !== undefined) delta.content = reader.words(words);
+    }
+    emit(chunk);
+    return true;
   }
 
   end(_emit: EmitChunk, broken = false): void {

@@ -130,6 +130,13 @@ export class ChoiceReader {
     this.#readUnknown(raw, message, choice, foreignLogprobs, json, path, key);
   }
 
+  /** Takes a piece that has nothing but words; those that are whole with it. */
+  words(piece: string): string {
+    const whole = this.#words.join(piece);
+    if (whole !== '') this.#positions.text();
+    return whole;
+  }
+
   #readText(message: JsonObject, delta: Delta, detailed: boolean): void {
     // Beside details, which say it in full, the plain text only repeats them.
     if (!detailed) {
@@ -170,7 +177,10 @@ export class ChoiceReader {
 
   /** Text, or (Mistral, and gateways before it) a list of text and thinking blocks. */
   #readContent(content: unknown, delta: Delta): void {
-    if (typeof content === 'string') delta.content = this.#words.join(content);
+    if (typeof content === 'string') {
+      delta.content = this.words(content);
+      return;
+    }
     for (const block of list(content)) {
       if (!isObject(block)) continue;
       if (block['type'] === 'thinking') {

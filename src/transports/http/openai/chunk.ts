@@ -2,6 +2,7 @@ import { FinishReason, type StreamChatCompletionResponse } from '../../../../gen
 import type { GatewayReport } from '../../../../gen/es/llmbridge/v1/report_pb.ts';
 import type { Usage } from '../../../../gen/es/llmbridge/v1/usage_pb.ts';
 import { Collector } from '../../../kernel/collect.ts';
+import { newChunk, newChunkChoice, newDelta } from '../../../kernel/messages.ts';
 import { ChoiceWriter } from './delta-json.ts';
 import { extraMembers, object, quote, stringMember } from './json-writer.ts';
 import { orderMember } from './message-json.ts';
@@ -35,6 +36,9 @@ export class ChunkWriter {
   #hasParts = false;
   #usage: Usage | undefined;
   #report: GatewayReport | undefined;
+  /** Words that the collector has not been told yet, and whose. */
+  #words = '';
+  #wordsOf = 0;
 
   constructor(options: ChunkOptions) {
     this.#options = options;
@@ -44,22 +48,21 @@ export class ChunkWriter {
   push(chunk: StreamChatCompletionResponse): string[] {
     if (chunk.sealed !== undefined) return [`{"sealed":${sealedJson(chunk.sealed)}}`];
     this.#last = chunk;
+    const words = wordsOf(chunk);
+    if (words !== undefined) return this.#plain(chunk, words);
     if (chunk.usage !== undefined) this.#usage = chunk.usage;
     if (chunk.report !== undefined) this.#report = chunk.report;
     const extra = extraMembers(chunk.extra, answerMembers);
     if (chunk.choices.length === 0 && extra === '') return [];
 
+    this.#tell();
     this.#collector.add(chunk);
     this.#hasParts ||= chunk.choices.some(({ delta }) => delta !== undefined && delta.parts.length > 0);
     const ready = this.flush();
     let choices = '';
     let finished = chunk.choices.length > 0;
     for (const choice of chunk.choices) {
-      let writer = this.#choices.get(choice.index);
-      if (writer === undefined) {
-        writer = new ChoiceWriter(this.#options.legacyFunctions);
-        this.#choices.set(choice.index, writer);
-      }
+      const writer = this.#writerOf(choice.index);
       const finishing = choice.finishReason !== FinishReason.UNSPECIFIED;
       choices += (choices === '' ? '' : ',') + writer.write(choice, finishing ? this.#orderOf(choice.index) : '');
       finished &&= finishing;
@@ -88,6 +91,38 @@ export class ChunkWriter {
     const [held] = this.flush();
     if (held !== undefined) return [report === '' ? held : `${held.slice(0, -1)},${report.slice(0, -1)}}`];
     return report === '' || last === undefined ? [] : [this.#chunk(last, '', report)];
+  }
+
+  /** A chunk of nothing but words, as nearly all are. */
+  #plain(chunk: StreamChatCompletionResponse, words: Words): string[] {
+    const { index, content } = words;
+    if (index !== this.#wordsOf) this.#tell();
+    this.#wordsOf = index;
+    this.#words += content;
+    this.#writerOf(index).text();
+    const usage = this.#options.includeUsage ? ',"usage":null' : '';
+    const text = `{${this.#headOf(chunk)}"choices":[{"index":${index},"delta":{"content":${quote(content)}},"logprobs":null,"finish_reason":null}]${usage}}`;
+    if (this.#held === undefined) return [text];
+    return [...this.flush(), text];
+  }
+
+  #writerOf(index: number): ChoiceWriter {
+    let writer = this.#choices.get(index);
+    if (writer === undefined) {
+      writer = new ChoiceWriter(this.#options.legacyFunctions);
+      this.#choices.set(index, writer);
+    }
+    return writer;
+  }
+
+  #tell(): void {
+    if (this.#words === '') return;
+    const delta = newDelta();
+    delta.content = this.#words;
+    this.#words = '';
+    const chunk = newChunk();
+    chunk.choices.push(newChunkChoice(this.#wordsOf, delta));
+    this.#collector.add(chunk);
   }
 
   /** The whole order of a choice's parts at its end, where what came before does not tell it. */
@@ -126,4 +161,25 @@ export class ChunkWriter {
       stringMember('system_fingerprint', now.systemFingerprint);
     return this.#head;
   }
+}
+
+interface Words {
+  readonly index: number;
+  readonly content: string;
+}
+
+/** The words of a chunk that has one choice and nothing else in it. */
+function wordsOf(chunk: StreamChatCompletionResponse): Words | undefined {
+  const { choices } = chunk;
+  const choice = choices[0];
+  const delta = choice?.delta;
+  if (choice === undefined || delta === undefined || choices.length !== 1) return undefined;
+  if (chunk.usage !== undefined || chunk.report !== undefined || choice.logprobs !== undefined) return undefined;
+  if (delta.content === '' || delta.role !== 0 || delta.reasoningContent !== '' || delta.refusal !== '')
+    return undefined;
+  if (delta.toolCalls.length > 0 || delta.parts.length > 0) return undefined;
+  if (choice.finishReason !== 0 || choice.nativeFinishReason !== '') return undefined;
+  for (const _ in chunk.extra) return undefined;
+  for (const _ in choice.extra) return undefined;
+  return { index: choice.index, content: delta.content };
 }

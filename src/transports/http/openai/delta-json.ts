@@ -65,6 +65,11 @@ export class ChoiceWriter {
     );
   }
 
+  /** A delta with text in it is written. */
+  text(): void {
+    if (this.#parts.at(-1) !== 'text') this.#parts.push('text');
+  }
+
   #delta(delta: Delta, order: string): string {
     const opening = delta.role !== 0;
     let text = opening ? `"role":"${roleWords[delta.role] ?? 'assistant'}",` : '';
@@ -77,7 +82,7 @@ export class ChoiceWriter {
     }
     if (details.size > 0) text += detailsMember(details);
     if (delta.content !== '') {
-      if (this.#parts.at(-1) !== 'text') this.#parts.push('text');
+      this.text();
       text += `"content":${quote(delta.content)},`;
     } else if (opening) text += delta.toolCalls.length === 0 ? '"content":"",' : '"content":null,';
     text += stringMember('refusal', delta.refusal);
