@@ -154,7 +154,8 @@ describe('bad requests', () => {
     ['*', 404],
   ])('for %s are routed by the path', async (target, status) => {
     const { port } = await open();
-    const head = `POST ${target} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\nconnection: close\r\n`;
+    const host = /^\w+:\/\/([^/?]*)/.exec(target)?.[1] ?? 'a';
+    const head = `POST ${target} HTTP/1.1\r\nhost: ${host}\r\ncontent-type: application/json\r\nconnection: close\r\n`;
     const answer = await sendRaw(port, `${head}content-length: 2\r\n\r\n{}`);
     expect(answer).toMatch(new RegExp(`^HTTP/1\\.1 ${status} `));
   });
@@ -215,8 +216,10 @@ describe('what is no HTTP/1.1', () => {
     ['too large a head', 431, get.replace('host: a', `host: a\r\nx: ${'x'.repeat(9_000)}`), null],
   ])('is told so in OpenAI’s shape: %s', async (_name, status, bytes, code) => {
     const port = await open({ maxHeaderBytes: 8_192, headersTimeoutMs: 200 }, chatRpcs({}));
-    const reply = replyOf(await sendRaw(port.port, bytes));
-    expect(reply).toMatchObject({ status, error: { message: expect.any(String), param: null, code } });
+    const answer = await sendRaw(port.port, bytes);
+    expect(replyOf(answer)).toMatchObject({ status, error: { message: expect.any(String), param: null, code } });
+    expect(port.ended).toMatchObject([{ call: { method: 'unknown' }, fault: { message: expect.any(String) } }]);
+    expect(answer).toContain(`\r\nx-request-id: ${port.ended[0]?.call.id}\r\n`);
     await expectServing(port);
   });
 

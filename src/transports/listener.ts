@@ -4,8 +4,6 @@ import * as net from 'node:net';
 import type { Duplex, Writable } from 'node:stream';
 import * as tls from 'node:tls';
 import { discardMs } from './body.ts';
-import { originForm } from './host.ts';
-import { refuseUnreadable } from './http/client-error.ts';
 import type { ServerOptions, TlsOptions } from './parts.ts';
 
 export type ServerRequest = http.IncomingMessage | http2.Http2ServerRequest;
@@ -31,6 +29,8 @@ export type StreamHandler = (stream: http2.ServerHttp2Stream, headers: http2.Inc
 export interface ListenerHandlers {
   readonly request: RequestHandler;
   readonly stream?: StreamHandler;
+  /** What Node could not read as HTTP/1.1, or an error of the socket; `last` answers the connection's last request. */
+  unreadable(error: Error, socket: Duplex, last: http.ServerResponse | undefined): void;
 }
 
 /** The open port: cleartext HTTP/1.1 and HTTP/2 told apart by their first bytes, TLS by ALPN. */
@@ -64,7 +64,7 @@ export type ListenerOptions = Pick<
 export async function createListener(options: ListenerOptions, handlers: ListenerHandlers): Promise<Listener> {
   const sockets = new Set<net.Socket>();
   const sessions = new Set<http2.ServerHttp2Session>();
-  const h1 = createHttp1(options, handlers.request);
+  const h1 = createHttp1(options, handlers);
   const h2 = createHttp2(options, handlers, sessions);
   let retired = false;
 
@@ -125,7 +125,7 @@ const ignore = (): void => {};
 
 const tcp = { noDelay: true, allowHalfOpen: true } as const;
 
-function createHttp1(options: ListenerOptions, request: RequestHandler): http.Server {
+function createHttp1(options: ListenerOptions, { request, unreadable }: ListenerHandlers): http.Server {
   const last = new WeakMap<Duplex, http.ServerResponse>();
   const h1 = http.createServer(
     {
@@ -141,12 +141,11 @@ function createHttp1(options: ListenerOptions, request: RequestHandler): http.Se
     },
     (req, res) => {
       last.set(req.socket, res);
-      if (req.url?.startsWith('/') === false) req.url = originForm(req.url);
       if (res.socket === null) closeWithSocket(req, res);
       request(req, res);
     },
   );
-  h1.on('clientError', (error, socket) => refuseUnreadable(error, socket, last.get(socket)));
+  h1.on('clientError', (error, socket) => unreadable(error, socket, last.get(socket)));
   // It never listens itself, and only an http.Server that listens looks after its timeouts.
   h1.emit('listening');
   return h1;

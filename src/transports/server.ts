@@ -7,7 +7,8 @@ import { reflectionMount, reflectionPaths } from './connect/reflection.ts';
 import { createCors } from './cors.ts';
 import { createGrpcLane } from './grpc/lane.ts';
 import { createHealth } from './health.ts';
-import { hostFault } from './host.ts';
+import { headFault, originForm } from './host.ts';
+import { refuseUnreadable } from './http/client-error.ts';
 import { refuse } from './http/exchange.ts';
 import { createHttpSurface } from './http/surface.ts';
 import { createListener, type RequestHandler } from './listener.ts';
@@ -59,11 +60,14 @@ export async function createServer(
   const request: RequestHandler = (req, res) => {
     try {
       if (retired && req.httpVersionMajor < 2) res.setHeader('connection', 'close');
-      const fault = 'stream' in req ? undefined : hostFault(req);
-      if (fault !== undefined) {
-        res.setHeader('connection', 'close');
-        refuse(calls, req, res, fault);
-        return;
+      if (!('stream' in req)) {
+        const fault = headFault(req);
+        if (fault !== undefined) {
+          res.setHeader('connection', 'close');
+          refuse(calls, req, res, fault);
+          return;
+        }
+        if (req.url?.startsWith('/') === false) req.url = originForm(req.url);
       }
       if (cors(req, res)) return;
       (lane.route(req) ?? surface)(req, res);
@@ -73,7 +77,11 @@ export async function createServer(
     }
   };
   const grpc = createGrpcLane({ rpcs, open, parts, options, calls });
-  const listener = await createListener(options, { request, ...(options.lanes !== false && { stream: grpc }) });
+  const listener = await createListener(options, {
+    request,
+    ...(options.lanes !== false && { stream: grpc }),
+    unreadable: (error, socket, last) => refuseUnreadable(calls, error, socket, last),
+  });
 
   const farewell = (done: Promise<void>, ms: number): Promise<void> =>
     new Promise((resolve) => {

@@ -1,22 +1,28 @@
 import { type ServerResponse, STATUS_CODES } from 'node:http';
+import { Socket } from 'node:net';
 import type { Duplex } from 'node:stream';
+import type { Call } from '../../kernel/call.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { discardRest } from '../body.ts';
+import type { Calls } from '../calls.ts';
 import { errorHeaders, errorJson } from './errors.ts';
 import { replyDefaults } from './json-reply.ts';
 
 /**
- * Answers what Node could not read as HTTP/1.1, and closes the connection. Nothing is written where it would land within
+ * Answers what Node could not read as HTTP/1.1, a call all the same, and closes the connection. Nothing is written where it would land within
  * another reply, or be taken for that of an earlier request: `last` is the response to the last request of the connection.
  */
-export function refuseUnreadable(error: Error, socket: Duplex, last: ServerResponse | undefined): void {
+export function refuseUnreadable(calls: Calls, error: Error, socket: Duplex, last: ServerResponse | undefined): void {
   const fault = faultOf(error);
   if (fault === undefined || !socket.writable || !isNext(last)) {
     // Once it is answered, what comes behind is read away below, and Node tells of each piece.
     if (!socket.writableEnded) socket.destroy();
     return;
   }
-  socket.end(replyOf(fault));
+  const remoteAddress = socket instanceof Socket ? socket.remoteAddress : undefined;
+  const call = calls.open({ method: 'unknown', protocol: 'http', headers: {}, remoteAddress });
+  socket.end(replyOf(fault, call.replyHeaders));
+  calls.end(call, fault);
   const close = (): void => {
     socket.destroy();
   };
@@ -44,13 +50,14 @@ function faultOf(error: Error): Fault | undefined {
   }
 }
 
-function replyOf(fault: Fault): string {
+function replyOf(fault: Fault, replyHeaders: Call['replyHeaders']): string {
   const { http } = fault.shape;
   const body = errorJson(fault);
   const headers: Record<string, string | number> = {
     date: new Date().toUTCString(),
     ...replyDefaults,
     'cache-control': 'no-store',
+    ...replyHeaders,
     ...errorHeaders(fault),
     'content-type': 'application/json',
     'content-length': Buffer.byteLength(body),
