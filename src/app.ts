@@ -102,6 +102,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOpt
   const readiness = new Readiness([...services, ...[...routes.keys()].map(healthName)]);
   const sealing = createSealing(security.sealing, clock, events);
   const metrics = createMetrics({ version, runtime: true });
+  const audit = await createAudit(monitoring.audit, primary?.place ?? 0, clock, logger, metrics);
   const askedModel = createAskedModel({ catalog: () => catalog, costOf: costs.costOf, unpriced: events.priceUnknown });
   const limitMetrics = createLimitMetrics(metrics.registry);
   const limits = createLimits({
@@ -133,6 +134,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOpt
         providerProbe(providers.values(), (provider) => balancer.pulseOf(provider).up),
         routeProbe(balancer, routes.values()),
         ...limits.components,
+        ...audit.components,
       ],
     }),
     ...(overrides.extraRpcs ?? []),
@@ -148,7 +150,6 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOpt
   balancer.events = countedAndWatched(counted, watched);
   const gates = createGates(config, clock, { ...events, ...createGateMetrics(metrics.registry) });
   const page = { contentType: metrics.contentType, text: primary?.metrics ?? metrics.text, gate: gates.metrics };
-  const audit = await createAudit(monitoring.audit, primary?.place ?? 0, clock, logger, metrics);
   await limits.begun();
   const listening = await createServer(
     {

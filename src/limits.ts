@@ -83,12 +83,24 @@ export interface GatewayLimits {
 /** How long the start waits for the store, and the end for its last answers. */
 const patienceMs = 1_000;
 
+/** Keeps limits and claims in this process. */
+function inMemory(epochGuardMs: number, clock: Clock) {
+  const nonces = new ClaimedNonces({ epochGuardMs, clock });
+  return { nonces, limiter: new MemoryRateLimiter(clock, nonces) };
+}
+
+/** What the primary process keeps for its workers. */
+export const sharedLimiter = ({ security }: Pick<GatewayConfig, 'security'>, clock: Clock): RateLimiter =>
+  inMemory(security.sealing.epoch_guard, clock).limiter;
+
 export interface LimitsOptions {
   readonly config: Pick<GatewayConfig, 'rate_limit' | 'redis' | 'security'>;
   readonly clock: Clock;
   readonly askedModel: AskedModelOf;
   readonly metrics: LimitEvents;
   readonly told: Pick<GatewayEvents, 'limitStore' | 'configWarning'>;
+  /** Where this process is one of several workers. */
+  readonly workers?: { readonly count: number; readonly limiter: RateLimiter };
 }
 
 const patience = () => new Promise<void>((resolve) => void setTimeout(resolve, patienceMs).unref());
@@ -97,12 +109,11 @@ const patience = () => new Promise<void>((resolve) => void setTimeout(resolve, p
 const passed = (ms: number) => new Promise<void>((resolve) => void setTimeout(resolve, Math.max(0, ms)));
 
 /** Who may go on: one step takes a call's limits and what it claims. */
-export function createLimits({ config, clock, askedModel, metrics, told }: LimitsOptions): GatewayLimits {
+export function createLimits({ config, clock, askedModel, metrics, told, workers }: LimitsOptions): GatewayLimits {
   const { rate_limit: group, redis } = config;
   const { sealing } = config.security;
   const limits = tierLimits(group);
-  const nonces = new ClaimedNonces({ epochGuardMs: sealing.epoch_guard, clock });
-  const memory = new MemoryRateLimiter(clock, nonces);
+  const { nonces, limiter: memory } = inMemory(sealing.epoch_guard, clock);
   // There even without a limit: keys may be added while the gateway runs, and what is opened must be claimed.
   const admit = (limiter: RateLimiter, events: LimitEvents) => [
     createAdmit({ limits, limiter, assumedCompletion: group.assumed_completion, askedModel, events }),
@@ -111,7 +122,7 @@ export function createLimits({ config, clock, askedModel, metrics, told }: Limit
   const shared = namesRedis(redis) && group.store !== 'memory' && (limitsAnything(limits) || sealing.mode !== 'off');
   if (!shared) {
     return {
-      interceptors: admit(memory, metrics),
+      interceptors: admit(workers?.limiter ?? memory, metrics),
       components: [],
       begun: () => passed(opens ? nonces.epoch - clock.wall() : 0),
       close: async () => {},
@@ -157,7 +168,7 @@ export function createLimits({ config, clock, askedModel, metrics, told }: Limit
     timeoutMs: group.store_timeout,
     onOutage,
     onClaimOutage: sealing.on_outage,
-    instances: group.instances,
+    instances: group.instances * (workers?.count ?? 1),
     clock,
     events,
   });

@@ -1,11 +1,15 @@
-import { availableParallelism } from 'node:os';
+import { once } from 'node:events';
+import { type AddressInfo, createServer } from 'node:net';
 import { createGateway, type Gateway } from '../app.ts';
 import { type ChosenConfig, chooseConfig } from '../config/choose.ts';
 import { readEnvironment } from '../config/environment.ts';
 import { loadConfig } from '../config/load.ts';
+import { systemClock } from '../kernel/clock.ts';
+import { sharedLimiter } from '../limits.ts';
 import { providerTypes } from '../providers/index.ts';
 import { createGatewayEvents, type GatewayEvents } from '../telemetry/gateway-events.ts';
 import { createLogger } from '../telemetry/logger.ts';
+import { workerCount } from '../workers/count.ts';
 import { joinPrimary, type PrimaryLink } from '../workers/worker.ts';
 import { parse } from './arguments.ts';
 import { portProblem } from './port-problem.ts';
@@ -63,6 +67,15 @@ function warn({ demo, file, why, warnings }: ChosenConfig, events: GatewayEvents
   for (const { path, message } of warnings) events.configWarning(path, message);
 }
 
+/** A port that nobody has at this moment. */
+async function freePort(host: string): Promise<number> {
+  const server = createServer().listen(0, host);
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  server.close();
+  return port;
+}
+
 /** Serves in worker processes that run this same command line. */
 async function serveByWorkers(chosen: ChosenConfig, workers: number): Promise<number> {
   const { Primary } = await import('../workers/primary.ts');
@@ -70,7 +83,9 @@ async function serveByWorkers(chosen: ChosenConfig, workers: number): Promise<nu
   const events = createGatewayEvents(createLogger({ level: monitoring.log.level }));
   warn(chosen, events);
   const patienceMs = server.drain_timeout + overdueMs + lingerMs;
-  return new Primary({ workers, events, stopped: stopSignal(), patienceMs }).run();
+  const limiter = sharedLimiter(chosen.config, systemClock);
+  const port = server.port === 0 ? await freePort(server.host) : server.port;
+  return new Primary({ workers, port, events, limiter, stopped: stopSignal(), patienceMs }).run();
 }
 
 export const serve: Verb = {
@@ -78,8 +93,7 @@ export const serve: Verb = {
   async run(args) {
     const { values } = parse({ args: [...args], options: { config: { type: 'string', short: 'c' } } });
     const chosen = chooseConfig(values.config, readEnvironment(process.cwd()), providerTypes);
-    const configured = chosen.config.server.workers;
-    const workers = configured === 'auto' ? availableParallelism() : configured;
+    const workers = workerCount(chosen.config.server.workers);
     const primary = joinPrimary();
     if (primary === undefined && workers > 1) return serveByWorkers(chosen, workers);
     try {

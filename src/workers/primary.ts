@@ -1,7 +1,9 @@
 import cluster, { type Worker } from 'node:cluster';
+import type { RateLimiter } from '../kernel/rate-limiter.ts';
 import type { Started } from '../telemetry/gateway-events.ts';
 import type { FromPrimary, FromWorker } from './messages.ts';
 import { Scrape, type Scraped } from './scrape.ts';
+import { SharedLimits } from './shared-limits.ts';
 import { placeVariable } from './worker.ts';
 
 /** What happens to the workers: a log line each. */
@@ -14,9 +16,13 @@ export interface WorkerEvents {
 
 export interface PrimaryOptions {
   readonly workers: number;
+  /** The port that they share; workers that come later must know it, so 0 is none. */
+  readonly port: number;
   readonly events: WorkerEvents;
   /** Resolves with the name of the signal that ends the gateway. */
   readonly stopped: Promise<string>;
+  /** Counts for all workers what no other store counts. */
+  readonly limiter: RateLimiter;
   /** Workers that have not ended so long after the signal are killed, in milliseconds. */
   readonly patienceMs: number;
 }
@@ -33,12 +39,14 @@ class Place implements Scraped {
   readonly since = performance.now();
   /** Workers before this one that ended soon after their start. */
   readonly failures: number;
+  readonly limits: SharedLimits;
   serving = false;
 
-  constructor(number: number, failures: number) {
+  constructor(number: number, failures: number, limiter: RateLimiter, port: number) {
     this.number = number;
     this.failures = failures;
-    this.worker = cluster.fork({ [placeVariable]: String(number) });
+    this.limits = new SharedLimits(limiter, (answers) => this.tell({ kind: 'answers', answers }));
+    this.worker = cluster.fork({ [placeVariable]: String(number), LLMBRIDGE_SERVER__PORT: String(port) });
   }
 
   tell(message: FromPrimary): void {
@@ -83,7 +91,7 @@ export class Primary {
   }
 
   #fork(number: number, failures: number): void {
-    const place = new Place(number, failures);
+    const place = new Place(number, failures, this.#options.limiter, this.#options.port);
     this.#places.set(number, place);
     place.worker.on('message', (message: FromWorker) => this.#heard(place, message));
     place.worker.once('exit', (code: number | null, signal: string | null) => this.#lost(place, code, signal));
@@ -94,6 +102,9 @@ export class Primary {
       case 'started':
         place.serving = true;
         this.#serves(place, message.info);
+        break;
+      case 'limits':
+        void place.limits.heard(message.batch);
         break;
       case 'snapshot':
         this.#scrape.answered(message.id, message.metrics);
@@ -122,6 +133,7 @@ export class Primary {
 
   #lost(place: Place, code: number | null, signal: string | null): void {
     this.#places.delete(place.number);
+    place.limits.close();
     if (this.#stopping || this.#started === undefined) {
       if (code !== 0) this.#code = code ?? 1;
       if (this.#places.size === 0) this.#ended.resolve(this.#code);

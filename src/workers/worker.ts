@@ -1,6 +1,8 @@
 import cluster from 'node:cluster';
+import type { RateLimiter } from '../kernel/rate-limiter.ts';
 import type { Started } from '../telemetry/gateway-events.ts';
 import type { FromPrimary, FromWorker, MetricsSnapshot } from './messages.ts';
+import { RemoteRateLimiter } from './remote-rate-limiter.ts';
 
 /** Environment variable that tells a worker its place among the workers, from 0. */
 export const placeVariable = 'LLM_BRIDGE_WORKER';
@@ -11,6 +13,8 @@ export interface PrimaryLink {
   readonly place: number;
   /** Resolves with the reason when the worker is to drain and end. */
   readonly stopped: Promise<string>;
+  /** Counts for all workers. */
+  readonly limiter: RateLimiter;
   /** The worker's port is open. */
   started(info: Started): void;
   /** Hands out this worker's metrics whenever a scrape asks for those of all. */
@@ -34,10 +38,15 @@ export function joinPrimary(): PrimaryLink | undefined {
   let lastScrape = 0;
   let snapshot: () => Promise<MetricsSnapshot> = async () => [];
 
+  const limiter = new RemoteRateLimiter((batch) => tell({ kind: 'limits', batch }));
+
   process.on('message', (message: FromPrimary) => {
     switch (message.kind) {
       case 'drain':
         stopped.resolve(message.reason);
+        break;
+      case 'answers':
+        limiter.answered(message.answers);
         break;
       case 'snapshot':
         void snapshot().then((metrics) => tell({ kind: 'snapshot', id: message.id, metrics }));
@@ -54,6 +63,7 @@ export function joinPrimary(): PrimaryLink | undefined {
   return {
     place: Number(process.env[placeVariable] ?? 0),
     stopped: stopped.promise,
+    limiter,
     started: (info) => tell({ kind: 'started', info }),
     leave: () => cluster.worker?.disconnect(),
     shareMetrics(own) {

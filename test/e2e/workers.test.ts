@@ -1,3 +1,4 @@
+import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import { afterEach, expect, test } from 'vitest';
@@ -19,9 +20,13 @@ const serving = async () => {
 };
 
 /** One call on a connection of its own, which the next worker in turn gets. */
-function ask(url: string, content: Readonly<Record<string, unknown>> = {}): Promise<{ status: number; text: string }> {
+function ask(
+  url: string,
+  content: Readonly<Record<string, unknown>> = {},
+  extra: Readonly<Record<string, string>> = {},
+): Promise<{ status: number; text: string }> {
   const body = JSON.stringify({ model: 'sim/sim', messages: [{ role: 'user', content: 'Hello' }], ...content });
-  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body) };
+  const headers = { 'content-type': 'application/json', 'content-length': Buffer.byteLength(body), ...extra };
   return new Promise((resolve, reject) => {
     const request = http.request(`${url}/v1/chat/completions`, { method: 'POST', agent: false, headers }, (answer) => {
       let text = '';
@@ -79,6 +84,34 @@ test('SIGTERM lets the streams of every worker finish, and the exit code is 0', 
   }
   expect(await exited).toBe(0);
   expect(lines(output()).filter(({ event }) => event === 'drained')).toHaveLength(2);
+});
+
+const limited = (limits: string) => `${simulated}
+security:
+  api_keys: [{ name: a, user: alice, sha256: ${createHash('sha256').update('alices').digest('hex')} }]
+rate_limit: { user: ${limits} }`;
+const asAlice = { authorization: 'Bearer alices' };
+
+test('a limit is one for all workers: never a call more', async () => {
+  gateway = await spawnGateway(limited('{ requests: 37/m }'), twoWorkers);
+  const { url } = gateway;
+  const answers = await Promise.all(Array.from({ length: 100 }, () => ask(url, {}, asAlice)));
+  const statuses = answers.map(({ status }) => status);
+  expect(statuses.filter((status) => status === 200)).toHaveLength(37);
+  expect(statuses.filter((status) => status === 429)).toHaveLength(63);
+});
+
+test('the places of a worker that was killed are free again', async () => {
+  gateway = await spawnGateway(limited('{ concurrent: 4 }'), twoWorkers);
+  const { url, child, output } = gateway;
+  const endless = { model: 'sim/sim:tokens=1000,tps=20', stream: true };
+  const streams = Array.from({ length: 4 }, () => ask(url, endless, asAlice).catch(() => 'cut'));
+  await expect.poll(() => metric(url, 'llmbridge_requests_in_flight')).toBe(4);
+  expect((await ask(url, {}, asAlice)).status).toBe(429);
+  for (const worker of await childrenOf(child.pid ?? 0)) process.kill(worker, 'SIGKILL');
+  expect(await Promise.all(streams)).toEqual(['cut', 'cut', 'cut', 'cut']);
+  await expect.poll(() => output().match(/"worker_replaced"/g)?.length, { timeout: 10_000 }).toBe(2);
+  expect((await ask(url, {}, asAlice)).status).toBe(200);
 });
 
 test('a port that is taken is said once, and ends the gateway', async () => {
