@@ -1,10 +1,14 @@
+import { create } from '@bufbuild/protobuf';
+import { type HealthComponent, HealthComponentSchema, HealthStatus } from '../gen/es/llmbridge/v1/health_service_pb.ts';
 import type { GatewayConfig } from './config/gateway-config.ts';
 import { ConfigError } from './config/problem.ts';
 import { parseSecret } from './crypto/key-ring.ts';
+import type { Call } from './kernel/call.ts';
 import type { Clock } from './kernel/clock.ts';
 import { Fault } from './kernel/fault.ts';
 import type { Gate } from './kernel/gate.ts';
 import type { CallObserver } from './kernel/observer.ts';
+import type { ComponentProbe } from './services/health.ts';
 import type { AuditEvents } from './telemetry/audit/events.ts';
 import { AuditFileError } from './telemetry/audit/file.ts';
 import { AuditLog } from './telemetry/audit/log.ts';
@@ -18,13 +22,15 @@ import { isProbe } from './telemetry/probe.ts';
 export interface Audit {
   /** The observer, with a record of each call behind it. */
   observer(observer: CallObserver): CallObserver;
+  /** How the file fares. */
+  readonly components: readonly ComponentProbe[];
   /** The gate, which refuses calls while there could be no record of them. */
   gate(gate: Gate): Gate;
   close(): Promise<void>;
 }
 
 /** Nothing is recorded: all is as it is without. */
-const none: Audit = { observer: (observer) => observer, gate: (gate) => gate, close: async () => {} };
+const none: Audit = { components: [], observer: (observer) => observer, gate: (gate) => gate, close: async () => {} };
 
 /** Opens the audit log. Rejects with ConfigError where its file can't be used. `worker`: the number of this process. */
 export async function createAudit(
@@ -68,6 +74,7 @@ export async function createAudit(
     throw unusable(path, thrown);
   });
   return {
+    components: [() => [component(log.ready, on_failure)]],
     observer: (observer) => ({
       begin: (call) => observer.begin(call),
       end(call, fault) {
@@ -82,8 +89,8 @@ export async function createAudit(
 
 /** Who may not call is told so all the same; who may is told to come again. */
 function closedGate(gate: Gate, log: Pick<AuditLog, 'ready'>): Gate {
-  const check = (): void => {
-    if (log.ready) return;
+  const check = (call: Call): void => {
+    if (log.ready || isProbe(call.method)) return;
     throw new Fault('AUDIT_UNAVAILABLE', 'calls are not taken while no audit record can be written', {
       retryAfterMs: 1_000,
     });
@@ -91,9 +98,17 @@ function closedGate(gate: Gate, log: Pick<AuditLog, 'ready'>): Gate {
   return {
     authenticate(call) {
       const waiting = gate.authenticate(call);
-      return waiting === undefined ? check() : waiting.then(check);
+      return waiting === undefined ? check(call) : waiting.then(() => check(call));
     },
   };
+}
+
+function component(ready: boolean, onFailure: 'closed' | 'open'): HealthComponent {
+  return create(HealthComponentSchema, {
+    name: 'audit',
+    status: ready ? HealthStatus.SERVING : HealthStatus.DEGRADED,
+    message: ready ? '' : `no record can be written; calls are ${onFailure === 'closed' ? 'refused' : 'served'}`,
+  });
 }
 
 function unusable(path: string, thrown: unknown): unknown {
