@@ -42,6 +42,8 @@ export const usersYaml = (...users: string[]): string =>
     )
     .join(', ')}] }`;
 
+export const bearerOf = (user: string) => `Bearer ${keyOf(user)}`;
+
 const content = 'How many calls fit into a minute?';
 
 export const overJson: Ask = async (
@@ -52,7 +54,7 @@ export const overJson: Ask = async (
   const response = await fetch(`${url}/v1/chat/completions`, {
     method: 'POST',
     signal: leaving.signal,
-    headers: { 'content-type': 'application/json', ...(user && { authorization: `Bearer ${keyOf(user)}` }) },
+    headers: { 'content-type': 'application/json', ...(user && { authorization: bearerOf(user) }) },
     body: JSON.stringify({ model, stream, max_tokens: maxTokens, messages: [{ role: 'user', content }] }),
   });
   const headers = Object.fromEntries(response.headers);
@@ -77,6 +79,12 @@ export const overJson: Ask = async (
 /** One connection for each gateway, as callers of gRPC have. */
 const clients = new Map<number, ChatServiceClient>();
 
+/** Ends the connection to a gateway's port. */
+export function closeGrpc(port: number): void {
+  clients.get(port)?.close();
+  clients.delete(port);
+}
+
 export const overGrpc: Ask = ({ port }, { model = 'up/sim', maxTokens, user, stream = false, leave = false } = {}) => {
   let client = clients.get(port);
   if (client === undefined) {
@@ -89,7 +97,7 @@ export const overGrpc: Ask = ({ port }, { model = 'up/sim', maxTokens, user, str
     messages: [{ role: Role.ROLE_USER, content }],
   });
   const metadata = new Metadata();
-  if (user !== undefined) metadata.set('authorization', `Bearer ${keyOf(user)}`);
+  if (user !== undefined) metadata.set('authorization', bearerOf(user));
   return new Promise((resolve) => {
     let headers: Record<string, string> = {};
     const onHeaders = (received: Metadata) => {
@@ -141,10 +149,7 @@ export async function openLimitsBench(yaml: string, instances = 1): Promise<Limi
     gateway,
     simulator,
     async stop() {
-      for (const { port } of gateways) {
-        clients.get(port)?.close();
-        clients.delete(port);
-      }
+      for (const { port } of gateways) closeGrpc(port);
       for (const each of gateways) await each.stop();
       await simulator.close();
     },
