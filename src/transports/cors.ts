@@ -20,6 +20,8 @@ const exposed = [
   'x-llmbridge-provider',
   'x-llmbridge-model',
   'x-llmbridge-parameters',
+  'x-llmbridge-cache',
+  'age',
   'x-provider-request-id',
 ] as const;
 

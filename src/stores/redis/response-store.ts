@@ -78,7 +78,11 @@ export class RedisResponseStore implements ResponseStore {
         redis.getBuffer(this.#key(key)),
       ]),
     );
-    if (reply === undefined) return { kept: undefined, ours: true };
+    if (reply === undefined) {
+      // It may come to be ours yet, and is to be given back then.
+      this.#hold(key, token);
+      return { kept: undefined, ours: true };
+    }
     const [claimed, frame] = reply;
     const kept = this.#read(key, frame);
     if (claimed === null) return { kept, ours: false };
