@@ -41,9 +41,10 @@ const reply = { message: () => true, onDrain() {} };
 
 const limited = (limiter: RateLimiter): Method<unknown, unknown> =>
   createAdmit({
-    limits: { global: limits, user: limits, users: new Map(), ip: limits },
+    limits: { global: limits, user: limits, users: new Map(), ip: limits, models: new Map(), userModels: new Map() },
     limiter,
     assumedCompletion: 1_024,
+    askedModel: () => undefined,
     events: noLimitEvents,
   })(serve);
 
@@ -83,12 +84,13 @@ const server = await startRedis();
 const ready = Promise.withResolvers<void>();
 const redis = connectRedis({ url: server.url, failed: ready.reject, ready: () => ready.resolve() });
 await ready.promise;
-const inRedis = new RedisRateLimiter({ redis, prefix: 'bench:', leaseMs: 30_000, clock: systemClock });
+const inRedis = new RedisRateLimiter({ redis, prefix: 'bench:', leaseMs: 30_000, epochGuardMs: 0, clock: systemClock });
 const guarded = new GuardedRateLimiter({
   store: inRedis,
   local: new MemoryRateLimiter(systemClock),
   timeoutMs: 5_000,
-  onOutage: { global: 'local', user: 'local', ip: 'local' },
+  onOutage: { global: 'local', user: 'local', ip: 'local', model: 'local', user_model: 'local' },
+  onClaimOutage: 'closed',
   instances: 1,
   clock: systemClock,
   events: noLimitEvents,
@@ -118,14 +120,19 @@ const subject = (i: number) => ({ tier: 'user' as const, name: `user-${i}`, limi
 globalThis.gc?.();
 const heap = process.memoryUsage().heapUsed;
 const memory = new MemoryRateLimiter({ now: () => 0 });
-for (let i = 0; i < SUBJECTS; i++) memory.take({ subjects: [subject(i)], tokens: 10 }).reservation?.settle(10);
+for (let i = 0; i < SUBJECTS; i++) {
+  const { lease = 0 } = memory.take({ subjects: [subject(i)], tokens: 10, cost: 0 });
+  memory.settle(lease, 10, 0);
+}
 globalThis.gc?.();
 console.log(`memory: ${Math.round((process.memoryUsage().heapUsed - heap) / memory.size)} bytes a user in one slot`);
 await redis.flushall();
 const empty = number(await redis.info('memory'), 'used_memory');
 for (let i = 0; i < SUBJECTS; i += 100) {
-  const decisions = Array.from({ length: 100 }, (_, k) => inRedis.take({ subjects: [subject(i + k)], tokens: 10 }));
-  for (const { reservation } of await Promise.all(decisions)) reservation?.settle(10);
+  const decisions = Array.from({ length: 100 }, (_, k) =>
+    inRedis.take({ subjects: [subject(i + k)], tokens: 10, cost: 0 }),
+  );
+  for (const { lease = 0 } of await Promise.all(decisions)) inRedis.settle(lease, 10, 0);
 }
 await redis.ping();
 const full = number(await redis.info('memory'), 'used_memory');

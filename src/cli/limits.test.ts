@@ -54,13 +54,19 @@ suite('limits in Redis, from the command line', ['redis-server'], () => {
     const ready = Promise.withResolvers<void>();
     const redis = connectRedis({ url: server.url, failed: ready.reject, ready: () => ready.resolve() });
     await ready.promise;
-    const store = new RedisRateLimiter({ redis, prefix: 'llmbridge:', leaseMs: 30_000, clock: systemClock });
+    const store = new RedisRateLimiter({
+      redis,
+      prefix: 'llmbridge:',
+      leaseMs: 30_000,
+      epochGuardMs: 0,
+      clock: systemClock,
+    });
     const subject: Subject = {
       tier: 'user',
       name: 'alice',
       limits: { requests: { count: 60, windowMs: 60_000 }, tokens: { count: 900, windowMs: 3_600_000 }, concurrent: 3 },
     };
-    for (let i = 0; i < 2; i++) await store.take({ subjects: [subject], tokens: 40 });
+    for (let i = 0; i < 2; i++) await store.take({ subjects: [subject], tokens: 40, cost: 0 });
     const at = `redis: { url: "${server.url}" }`;
     const { code, stdout } = await limits(at, 'show', 'alice');
     expect({ code, stdout }).toEqual({

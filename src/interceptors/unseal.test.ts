@@ -11,9 +11,11 @@ import { type Sealed, SealedCaller } from '../../test/support/sealed-caller.ts';
 import { KeyRing } from '../crypto/key-ring.ts';
 import type { Protocol } from '../kernel/call.ts';
 import { Fault } from '../kernel/fault.ts';
+import { noLimitEvents } from '../kernel/limit-events.ts';
 import type { ChatChunk } from '../kernel/messages.ts';
 import type { Method, Reply } from '../kernel/method.ts';
-import type { Claim } from '../kernel/replay-guard.ts';
+import type { ClaimRefusal } from '../kernel/nonce-claim.ts';
+import { createAdmit } from './admit.ts';
 import { intercept } from './pipeline.ts';
 import { createSeals } from './seals.ts';
 import { openedCall } from './testing/opened-call.ts';
@@ -25,7 +27,8 @@ const wall = 1_800_000_000_000;
 
 interface SetUp {
   readonly mode?: UnsealOptions['mode'];
-  readonly claim?: Claim;
+  /** Why its claim is refused. */
+  readonly stale?: ClaimRefusal;
   readonly method?: string;
   readonly protocol?: Protocol;
 }
@@ -34,17 +37,11 @@ type Request = MessageInitShape<typeof ChatCompletionRequestSchema>;
 
 /** Asks a chat service that echoes the model, and tells of the messages that came. */
 async function ask(request: Request, setUp: SetUp = {}) {
-  const { mode = 'optional', claim = 'fresh', method = unaryPath, protocol = 'grpc' } = setUp;
+  const { mode = 'optional', stale, method = unaryPath, protocol = 'grpc' } = setUp;
   const claims: string[] = [];
   const seals = createSeals({
     ring: () => new KeyRing([{ id: 'k1', secret, state: 'active' }]),
-    guard: {
-      claim(keyId, nonce, issuedAt) {
-        claims.push(`${keyId} ${Buffer.from(nonce).toString('hex')} ${issuedAt}`);
-        return claim;
-      },
-      release() {},
-    },
+    windowMs: 300_000,
     clock: { wall: () => wall },
     worn: () => {},
   });
@@ -58,7 +55,23 @@ async function ask(request: Request, setUp: SetUp = {}) {
         }
       },
     }),
-    [createUnseal({ mode, seals })],
+    [
+      createUnseal({ mode, seals }),
+      createAdmit({
+        limits: { users: new Map(), models: new Map(), userModels: new Map() },
+        limiter: {
+          take({ claim }) {
+            if (claim === undefined) throw new Error('asked for nothing');
+            claims.push(`${claim.scope} ${Buffer.from(claim.nonce, 'base64url').toString('hex')} ${claim.issuedAt}`);
+            return { lease: stale === undefined ? 1 : undefined, claim: stale, refusals: [], standings: [] };
+          },
+          settle() {},
+        },
+        assumedCompletion: 1,
+        askedModel: () => undefined,
+        events: noLimitEvents,
+      }),
+    ],
   );
   const handle = (method === unaryPath ? unary : stream)?.handle as Method<unknown, unknown>;
   const messages: ChatChunk[] = [];
@@ -80,10 +93,10 @@ const sealed = (model: string, method = unaryPath) =>
 const as = (payload: Sealed): Request => ({ sealed: { ...payload } });
 
 describe('a sealed call', () => {
-  test('is opened, claimed, served, and its reply sealed', async () => {
+  test('is opened, admitted with its claim, served, and its reply sealed', async () => {
     const request = await sealed('hello');
     const { messages, claims, call } = await ask({ model: 'in the clear', ...as(request) });
-    expect(claims).toEqual([`k1 ${Buffer.from(request.nonce).toString('hex')} ${wall / 1000}`]);
+    expect(claims).toEqual([`seal:k1 ${Buffer.from(request.nonce).toString('hex')} ${wall / 1000}`]);
     expect(call.sealedBy).toBe('k1');
     const [message] = messages;
     if (message?.sealed === undefined || messages.length > 1) throw new Error('one sealed message is due');
@@ -117,13 +130,12 @@ describe('a sealed call', () => {
     }
   });
 
-  test.each<[Claim, string]>([
+  test.each<[ClaimRefusal, string]>([
     ['replayed', 'SEAL_REPLAYED'],
     ['expired', 'SEAL_EXPIRED'],
-  ])('whose claim is %s is refused', async (claim, reason) => {
-    const told = await ask(as(await sealed('x')), { claim });
+  ])('whose claim is %s is refused', async (stale, reason) => {
+    const told = await ask(as(await sealed('x')), { stale });
     expect(told).toMatchObject({ reason, messages: [] });
-    expect(told.call.sealedBy).toBe('');
   });
 
   test('that does not verify claims nothing', async () => {
@@ -163,7 +175,7 @@ test('a key that many messages came under is told of, once', async () => {
   const worn: string[] = [];
   const seals = createSeals({
     ring: () => new KeyRing([{ id: 'k1', secret, state: 'active' }]),
-    guard: { claim: () => 'fresh', release() {} },
+    windowMs: 300_000,
     clock: { wall: () => wall },
     worn: (keyId) => worn.push(keyId),
     mostMessages: 3,

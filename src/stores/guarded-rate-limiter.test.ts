@@ -1,11 +1,12 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import type { LimitEvents, OutageMode } from '../kernel/limit-events.ts';
+import { type LimitEvents, noLimitEvents, type OutageMode } from '../kernel/limit-events.ts';
 import type { Decision, Demand, Limits, Subject, Tier } from '../kernel/rate-limiter.ts';
 import { GuardedRateLimiter } from './guarded-rate-limiter.ts';
+import { ClaimedNonces } from './memory/claimed-nonces.ts';
 import { MemoryRateLimiter } from './memory/rate-limiter.ts';
 
 const hour = (count: number) => ({ count, windowMs: 3_600_000 });
-const limits: Limits = { requests: hour(9), tokens: hour(300) };
+const limits: Limits = { requests: hour(9), tokens: hour(300), budget: hour(1_000) };
 const user: Subject = { tier: 'user', name: 'alice', limits };
 const everyone: Subject = { tier: 'global', name: '', limits };
 
@@ -17,20 +18,20 @@ class Store {
   readonly released: number[] = [];
   readonly #waiting: (() => void)[] = [];
 
-  take({ subjects }: Demand): Promise<Decision> {
+  take(_demand: Demand): Promise<Decision> {
     this.asked++;
-    const decision: Decision = {
-      reservation: { settle: (tokens) => void this.released.push(tokens) },
-      refusals: [],
-      standings: subjects.map((subject) => ({ subject, requests: undefined, tokens: undefined })),
-    };
+    const decision: Decision = { lease: this.asked, claim: undefined, refusals: [], standings: [] };
     if (this.state === 'down') return Promise.reject(new Error('gone'));
     if (this.state === 'up') return Promise.resolve(decision);
     return new Promise((resolve) => this.#waiting.push(() => resolve(decision)));
   }
 
-  charge({ tier, name }: Subject, requests: number, tokens: number): void {
-    this.charged.push(`${tier}:${name} ${requests} ${tokens}`);
+  settle(_lease: number, tokens: number): void {
+    this.released.push(tokens);
+  }
+
+  charge({ tier, name }: Subject, requests: number, tokens: number, cost: number): void {
+    this.charged.push(`${tier}:${name} ${requests} ${tokens} ${cost}`);
   }
 
   speak(): void {
@@ -53,8 +54,7 @@ const clock = {
   },
 };
 const events: LimitEvents = {
-  refused() {},
-  estimated() {},
+  ...noLimitEvents,
   storeFailed: (why) => void told.push(why),
   storeOut: (out) => void told.push(out ? 'out' : 'back'),
   fellBack: (tier, mode) => void told.push(`${tier} ${mode}`),
@@ -66,12 +66,17 @@ beforeEach(() => {
   store = new Store();
 });
 
-const guard = (modes: Partial<Record<Tier, OutageMode>> = {}, instances = 1) =>
+const guard = (
+  modes: Partial<Record<Tier, OutageMode>> = {},
+  instances = 1,
+  onClaimOutage: 'open' | 'closed' = 'closed',
+) =>
   new GuardedRateLimiter({
     store,
-    local: new MemoryRateLimiter(clock),
+    local: new MemoryRateLimiter(clock, new ClaimedNonces({ epochGuardMs: 0, clock: { wall: () => now } })),
     timeoutMs: 50,
-    onOutage: { global: 'open', user: 'local', ip: 'open', ...modes },
+    onOutage: { global: 'open', user: 'local', ip: 'open', model: 'local', user_model: 'local', ...modes },
+    onClaimOutage,
     instances,
     clock,
     events,
@@ -88,10 +93,10 @@ async function pass(ms: number): Promise<void> {
 const admitted = async (guarded: GuardedRateLimiter, times: number, subjects: readonly Subject[]) => {
   let count = 0;
   for (let i = 0; i < times; i++) {
-    const { reservation } = await guarded.take({ subjects, tokens: 10 });
-    if (reservation === undefined) continue;
+    const { lease } = await guarded.take({ subjects, tokens: 10, cost: 3 });
+    if (lease === undefined) continue;
     count++;
-    reservation.settle(20);
+    guarded.settle(lease, 20, 7);
   }
   return count;
 };
@@ -109,7 +114,7 @@ describe('while the store is out', () => {
     store.state = 'down';
     const guarded = guard({ user: 'closed' });
     for (let i = 0; i < 5; i++) {
-      const taken = async () => guarded.take({ subjects: [everyone, user], tokens: 0 });
+      const taken = async () => guarded.take({ subjects: [everyone, user], tokens: 0, cost: 0 });
       await expect(taken()).rejects.toMatchObject({ reason: 'ADMISSION_UNAVAILABLE', detail: { retryAfterMs: 1_000 } });
     }
     expect(await admitted(guarded, 3, [everyone])).toBe(3);
@@ -136,7 +141,7 @@ describe('while the store is out', () => {
     const guarded = guard();
     let done = 0;
     const calls = Array.from({ length: 5 }, () =>
-      Promise.resolve(guarded.take({ subjects: [everyone], tokens: 5 })).then(() => done++),
+      Promise.resolve(guarded.take({ subjects: [everyone], tokens: 5, cost: 0 })).then(() => done++),
     );
     await pass(49);
     expect(done).toBe(0);
@@ -154,15 +159,37 @@ describe('while the store is out', () => {
     const guarded = guard();
     store.state = 'down';
     await admitted(guarded, 4, [everyone, user]);
-    const last = await guarded.take({ subjects: [user], tokens: 10 });
+    const last = await guarded.take({ subjects: [user], tokens: 10, cost: 0 });
     expect(store.charged).toEqual([]);
     store.state = 'up';
     await pass(500);
     await admitted(guarded, 1, [everyone]);
-    expect(store.charged).toEqual(['global: 4 80', 'user:alice 5 80']);
-    last.reservation?.settle(33);
-    last.reservation?.settle(33);
-    expect(store.charged.at(-1)).toBe('user:alice 0 33');
+    expect(store.charged).toEqual(['global: 4 80 28', 'user:alice 5 80 28']);
+    guarded.settle(last.lease ?? 0, 33, 0);
+    guarded.settle(last.lease ?? 0, 33, 0);
+    expect(store.charged.at(-1)).toBe('user:alice 0 33 0');
     expect(store.charged).toHaveLength(3);
+  });
+
+  test('a call with a claim is refused, or taken once by this instance alone', async () => {
+    store.state = 'down';
+    const claim = { scope: 's', nonce: 'n', issuedAt: 0, windowMs: 60_000 };
+    const demand = { subjects: [everyone], tokens: 0, cost: 0, claim };
+    await expect((async () => guard().take(demand))()).rejects.toMatchObject({ reason: 'ADMISSION_UNAVAILABLE' });
+    const open = guard({}, 1, 'open');
+    expect((await open.take(demand)).lease).toBeDefined();
+    expect(await open.take(demand)).toMatchObject({ lease: undefined, claim: 'replayed' });
+  });
+
+  test('a claim that the store answers too late is refused, and its call holds nothing there', async () => {
+    store.state = 'silent';
+    const claim = { scope: 's', nonce: 'n', issuedAt: 0, windowMs: 60_000 };
+    const taken = Promise.resolve(guard().take({ subjects: [everyone], tokens: 5, cost: 0, claim }));
+    const refused = expect(taken).rejects.toMatchObject({ reason: 'ADMISSION_UNAVAILABLE' });
+    await pass(50);
+    await refused;
+    store.speak();
+    await pass(0);
+    expect(store.released).toEqual([0]);
   });
 });

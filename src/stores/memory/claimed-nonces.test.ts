@@ -1,20 +1,38 @@
 import { beforeEach, describe, expect, test } from 'vitest';
-import { MemoryReplayGuard, type MemoryReplayGuardOptions } from './replay-guard.ts';
+import type { NonceClaim } from '../../kernel/nonce-claim.ts';
+import { ClaimedNonces, type ClaimedNoncesOptions } from './claimed-nonces.ts';
 
 let seconds: number;
 beforeEach(() => {
   seconds = 1_800_000_000;
 });
 const clock = { wall: () => seconds * 1000 };
-const nonce = (n: number) => {
-  const bytes = Buffer.alloc(12);
-  bytes.writeUInt32BE(n);
-  return bytes;
-};
-const guard = (more: Partial<MemoryReplayGuardOptions> = {}) =>
-  new MemoryReplayGuard({ windowMs: 300_000, epochGuardMs: 0, clock, ...more });
+const nonce = (n: number) => String(n);
 
-describe('the replay guard in memory', () => {
+/** Claims at once what is not refused. */
+class Guard {
+  readonly #nonces: ClaimedNonces;
+
+  constructor(nonces: ClaimedNonces) {
+    this.#nonces = nonces;
+  }
+
+  get epoch(): number {
+    return this.#nonces.epoch;
+  }
+
+  claim(scope: string, nonce: string, issuedAt: number, windowMs = 300_000): string {
+    const claim: NonceClaim = { scope, nonce, issuedAt, windowMs };
+    const refusal = this.#nonces.refusal(claim);
+    if (refusal === undefined) this.#nonces.add(claim);
+    return refusal ?? 'fresh';
+  }
+}
+
+const guard = (more: Partial<ClaimedNoncesOptions> = {}) =>
+  new Guard(new ClaimedNonces({ epochGuardMs: 0, clock, ...more }));
+
+describe('nonces claimed in memory', () => {
   test('takes a nonce of a key once', () => {
     const one = guard();
     expect(one.claim('k1', nonce(1), seconds)).toBe('fresh');
@@ -63,22 +81,26 @@ describe('the replay guard in memory', () => {
     expect(one.claim('k1', nonce(3), start + 30)).toBe('fresh');
   });
 
-  test('takes a claim again that was given back', () => {
+  test('asking claims nothing', () => {
+    const nonces = new ClaimedNonces({ epochGuardMs: 0, clock });
+    const claim = { scope: 'k1', nonce: nonce(1), issuedAt: seconds, windowMs: 300_000 };
+    for (let i = 0; i < 3; i++) expect(nonces.refusal(claim)).toBeUndefined();
+  });
+
+  test('keeps each as long as its own window', () => {
     const one = guard();
-    expect(one.claim('k1', nonce(1), seconds)).toBe('fresh');
-    one.release('k1', nonce(1));
-    expect(one.claim('k1', nonce(1), seconds)).toBe('fresh');
-    expect(one.claim('k1', nonce(1), seconds)).toBe('replayed');
-    seconds += 301;
-    one.claim('k1', nonce(2), seconds);
-    expect(one.claim('k1', nonce(1), seconds)).toBe('fresh');
+    one.claim('short', nonce(1), seconds, 10_000);
+    one.claim('long', nonce(1), seconds, 600_000);
+    seconds += 400;
+    expect(one.claim('short', nonce(1), seconds, 10_000)).toBe('fresh');
+    expect(one.claim('long', nonce(1), seconds, 600_000)).toBe('replayed');
   });
 
   test('is bounded: full, it takes nothing until old nonces are of no use', () => {
     const one = guard({ capacity: 2 });
     one.claim('k1', nonce(1), seconds);
     one.claim('k1', nonce(2), seconds);
-    expect(() => one.claim('k1', nonce(3), seconds)).toThrow('no more sealed calls');
+    expect(() => one.claim('k1', nonce(3), seconds)).toThrow('no more calls with a nonce');
     expect(one.claim('k1', nonce(1), seconds)).toBe('replayed');
     seconds += 301;
     expect(one.claim('k1', nonce(3), seconds)).toBe('fresh');

@@ -292,7 +292,8 @@ return #KEYS
 
 /** KEYS: the epoch. ARGV: its guard in ms. Returns how long until messages that are issued then are taken, in ms. */
 export const epochScript = `${common}${epochLua}
-return math.max(0, math.ceil((epoch(KEYS[1], tonumber(ARGV[1])) - math.ceil(tonumber(ARGV[1]) / 1000)) * 1000 - now))
+local guard = math.ceil(tonumber(ARGV[1]) / 1000)
+return { math.max(0, math.ceil((epoch(KEYS[1], ARGV[1]) - guard) * 1000 - now)) }
 `;
 
 /**

@@ -16,6 +16,7 @@ suite('the limiter in Redis', ['redis-server'], () => {
   let server: RedisServer;
   const connections: Redis[] = [];
   const limiters: RedisRateLimiter[] = [];
+  const servers: RedisServer[] = [];
 
   beforeAll(async () => {
     server = await startRedis();
@@ -23,7 +24,7 @@ suite('the limiter in Redis', ['redis-server'], () => {
   afterAll(async () => {
     for (const limiter of limiters) limiter.close();
     for (const redis of connections) redis.disconnect();
-    await server.stop();
+    for (const each of [server, ...servers]) await each.stop();
   });
 
   const connect = () =>
@@ -32,7 +33,7 @@ suite('the limiter in Redis', ['redis-server'], () => {
       connections.push(redis);
     });
   const limiter = async (prefix: string, leaseMs = 30_000) => {
-    const one = new RedisRateLimiter({ redis: await connect(), prefix, leaseMs, clock: systemClock });
+    const one = new RedisRateLimiter({ redis: await connect(), prefix, leaseMs, epochGuardMs: 0, clock: systemClock });
     limiters.push(one);
     return one;
   };
@@ -46,8 +47,15 @@ suite('the limiter in Redis', ['redis-server'], () => {
         // The scripts read a clock that the test holds, in place of TIME.
         let at = 1_800_000_000_000;
         const clocked = heldClock(redis, () => at);
-        const one = new RedisRateLimiter({ redis: clocked, prefix: `model${round}:`, leaseMs: 1e9, clock: still });
-        const { real, expected } = await compare(one, history, async (ms) => {
+        const one = new RedisRateLimiter({
+          redis: clocked,
+          prefix: `model${round}:`,
+          leaseMs: 1e9,
+          epochGuardMs: 0,
+          clock: still,
+        });
+        await one.beginEpoch();
+        const { real, expected } = await compare(one, history, at / 1000 + 1, async (ms) => {
           // What was settled goes out before the clock moves on.
           await new Promise(setImmediate);
           await redis.ping();
@@ -67,9 +75,9 @@ suite('the limiter in Redis', ['redis-server'], () => {
       user({ tokens: minute(3_000), concurrent: 250 }),
     ];
     const decisions = await Promise.all(
-      Array.from({ length: 1_000 }, (_, i) => two[i % 2]?.take({ subjects, tokens: 15 })),
+      Array.from({ length: 1_000 }, (_, i) => two[i % 2]?.take({ subjects, tokens: 15, cost: 0 })),
     );
-    expect(decisions.filter((decision) => decision?.reservation)).toHaveLength(200);
+    expect(decisions.filter((decision) => decision?.lease !== undefined)).toHaveLength(200);
     const [everyone] = subjects;
     expect(everyone && (await two[0]?.show(everyone))).toMatchObject({ requests: 200, tokens: 3_000 });
   });
@@ -77,23 +85,27 @@ suite('the limiter in Redis', ['redis-server'], () => {
   test('a call is settled once, and its place is free at once', async () => {
     const one = await limiter('settle:');
     const subject = user({ tokens: minute(100), concurrent: 1 });
-    const { reservation } = await one.take({ subjects: [subject], tokens: 60 });
-    expect((await one.take({ subjects: [subject], tokens: 0 })).refusals).toMatchObject([{ measure: 'concurrent' }]);
-    reservation?.settle(263);
-    reservation?.settle(0);
+    const { lease = 0 } = await one.take({ subjects: [subject], tokens: 60, cost: 0 });
+    expect((await one.take({ subjects: [subject], tokens: 0, cost: 0 })).refusals).toMatchObject([
+      { measure: 'concurrent' },
+    ]);
+    one.settle(lease, 263, 0);
+    one.settle(lease, 0, 0);
     expect(await one.show(subject)).toMatchObject({ tokens: 263, concurrent: 0 });
-    expect((await one.take({ subjects: [subject], tokens: 1 })).refusals).toMatchObject([{ measure: 'tokens' }]);
+    expect((await one.take({ subjects: [subject], tokens: 1, cost: 0 })).refusals).toMatchObject([
+      { measure: 'tokens' },
+    ]);
     await one.reset(subject);
-    expect(await one.show(subject)).toMatchObject({ requests: 0, tokens: 0 });
+    expect(await one.show(subject)).toMatchObject({ requests: 0, tokens: 0, cost: 0 });
   });
 
   test('places of a process that is gone lapse, and those of one that lives do not', async () => {
     const gone = await limiter('lease:', 300);
     const alive = await limiter('lease:', 300);
     const subject = user({ concurrent: 4 });
-    const take = (one: RedisRateLimiter) => one.take({ subjects: [subject], tokens: 0 });
+    const take = (one: RedisRateLimiter) => one.take({ subjects: [subject], tokens: 0, cost: 0 });
     await Promise.all([take(gone), take(gone), take(alive), take(alive)]);
-    expect((await take(alive)).reservation).toBeUndefined();
+    expect((await take(alive)).lease).toBeUndefined();
     gone.close();
     await expect.poll(async () => (await alive.show(subject)).concurrent, { timeout: 3_000 }).toBe(2);
     const later = Promise.withResolvers<void>();
@@ -106,16 +118,114 @@ suite('the limiter in Redis', ['redis-server'], () => {
     const redis = await connect();
     const one = await limiter('flush:');
     const subject = user({ requests: minute(3) });
-    await one.take({ subjects: [subject], tokens: 0 });
+    await one.take({ subjects: [subject], tokens: 0, cost: 0 });
     await redis.script('FLUSH');
-    expect((await one.take({ subjects: [subject], tokens: 0 })).standings[0]?.requests?.used).toBe(2);
+    expect((await one.take({ subjects: [subject], tokens: 0, cost: 0 })).standings[0]?.requests?.used).toBe(2);
+  });
+
+  const claimOf = (nonce: string, issuedAt: number, windowMs = 60_000) => ({ scope: 's', nonce, issuedAt, windowMs });
+  const seconds = async (redis: Redis) => Number((await redis.time())[0]);
+  /** Waits until messages that are issued now are taken, and tells the time. */
+  const begun = async (one: RedisRateLimiter, redis: Redis) => {
+    const wait = await one.beginEpoch();
+    await new Promise((resolve) => setTimeout(resolve, wait));
+    return seconds(redis);
+  };
+  const ask = (one: RedisRateLimiter, claim: ReturnType<typeof claimOf>, subjects: readonly Subject[] = []) =>
+    one.take({ subjects, tokens: 0, cost: 0, claim });
+
+  test('of a thousand claims of one nonce at once on two connections one is the first, and takes the limits', async () => {
+    const redis = await connect();
+    const two = [await limiter('nonce:'), await limiter('nonce:')];
+    const [one] = two;
+    if (one === undefined) throw new Error('no limiter');
+    const claim = claimOf('n', await begun(one, redis));
+    const subject = user({ requests: minute(1_000) });
+    const asked = Array.from({ length: 1_000 }, (_, i) => ask(two[i % 2] ?? one, claim, [subject]));
+    const decisions = await Promise.all(asked);
+    expect(decisions.filter(({ lease }) => lease !== undefined)).toHaveLength(1);
+    expect(decisions.filter((decision) => decision.claim === 'replayed')).toHaveLength(999);
+    expect(await one.show(subject)).toMatchObject({ requests: 1 });
+  });
+
+  test('a call over a limit claims nothing; nonces are forgotten once their messages are too old', async () => {
+    const redis = await connect();
+    const one = await limiter('over:');
+    const subjects = [user({ concurrent: 1 })];
+    const issuedAt = await begun(one, redis);
+    const { lease = 0 } = await ask(one, claimOf('a', issuedAt), subjects);
+    const second = claimOf('b', issuedAt, 1_000);
+    expect(await ask(one, second, subjects)).toMatchObject({ claim: undefined, refusals: [{ measure: 'concurrent' }] });
+    expect(await redis.keys('over:*nonce*')).toHaveLength(1);
+    one.settle(lease, 0, 0);
+    expect((await ask(one, { ...second, windowMs: 60_000 }, subjects)).lease).toBeDefined();
+    await ask(one, claimOf('c', issuedAt, 2_000));
+    const lives = await redis.pttl(String((await redis.keys('over:*nonce:c:s'))[0]));
+    expect(lives).toBeGreaterThan(0);
+    expect(lives).toBeLessThanOrEqual(3_000);
+    expect((await ask(one, claimOf('d', issuedAt + 60))).claim).toBe('expired');
+    expect((await ask(one, claimOf('e', issuedAt - 1))).claim).toBe('expired');
+  });
+
+  test('an epoch guard refuses for that long what was issued before its end', async () => {
+    const redis = await connect();
+    const guarded = new RedisRateLimiter({ redis, prefix: 'guard:', leaseMs: 1e6, epochGuardMs: 20_000, clock: still });
+    const issuedAt = await begun(guarded, redis);
+    expect((await ask(guarded, claimOf('a', issuedAt + 15))).claim).toBe('expired');
+    expect((await ask(guarded, claimOf('b', issuedAt + 25))).claim).toBeUndefined();
+  });
+
+  test.each(['flushed', 'of another server', 'restarted'])(
+    'what was issued before the state was %s is refused',
+    async (how) => {
+      const own = await startRedis();
+      servers.push(own);
+      const open = async () => {
+        const ready = Promise.withResolvers<void>();
+        const redis = connectRedis({ url: own.url, failed: () => {}, ready: () => ready.resolve() });
+        connections.push(redis);
+        await ready.promise;
+        const one = new RedisRateLimiter({ redis, prefix: 'e:', leaseMs: 1e6, epochGuardMs: 0, clock: still });
+        return { redis, one };
+      };
+      const first = await open();
+      const issuedAt = await begun(first.one, first.redis);
+      expect((await ask(first.one, claimOf('a', issuedAt))).lease).toBeDefined();
+      let { redis, one } = first;
+      if (how === 'flushed') await redis.flushall();
+      else if (how === 'of another server') {
+        // An old snapshot, or a replica that lags behind: the epoch is there, and a nonce is not.
+        const [key = ''] = await redis.keys('*epoch');
+        await redis.set(key, `${'0'.repeat(40)} ${issuedAt - 100}`);
+        await redis.del(String((await redis.keys('*nonce*'))[0]));
+      } else {
+        await own.restart();
+        ({ redis, one } = await open());
+      }
+      for (const nonce of ['a', 'never seen']) expect((await ask(one, claimOf(nonce, issuedAt))).claim).toBe('expired');
+      const next = await begun(one, redis);
+      expect((await ask(one, claimOf('next', next))).lease).toBeDefined();
+      expect((await ask(one, claimOf('next', next))).claim).toBe('replayed');
+      await own.stop();
+    },
+  );
+
+  test('money is counted to the billionth of a dollar', async () => {
+    const one = await limiter('money:');
+    const subject = user({ budget: { count: 1_000_000e9, windowMs: 86_400_000 } });
+    const { lease = 0 } = await one.take({ subjects: [subject], tokens: 0, cost: 999_999_999_999_999 });
+    const decision = await one.take({ subjects: [subject], tokens: 0, cost: 2 });
+    expect(decision.refusals).toMatchObject([{ measure: 'budget' }]);
+    one.settle(lease, 0, 123_456_789_012_345);
+    expect(await one.show(subject)).toMatchObject({ cost: 123_456_789_012_345 });
   });
 
   test('forgets who is idle by itself', async () => {
     const redis = await connect();
     const one = await limiter('idle:');
     const subject = user({ requests: { count: 5, windowMs: 200 }, concurrent: 5 });
-    (await one.take({ subjects: [subject], tokens: 0 })).reservation?.settle(0);
+    const { lease = 0 } = await one.take({ subjects: [subject], tokens: 0, cost: 0 });
+    one.settle(lease, 0, 0);
     await expect.poll(() => redis.keys('idle:*')).toEqual([]);
   });
 });
@@ -131,7 +241,10 @@ function heldClock(redis: Redis, now: () => number): Redis {
     evalsha: () => Promise.reject(new Error('NOSCRIPT')),
     eval: (source: string, ...rest: (string | number)[]) =>
       redis.eval(
-        source.replace("redis.call('TIME')", `{ ${Math.floor(now() / 1_000)}, ${(now() % 1_000) * 1_000} }`),
+        source
+          .replace("redis.call('TIME')", `{ ${Math.floor(now() / 1_000)}, ${(now() % 1_000) * 1_000} }`)
+          // Nonces expire by the server's own clock, which is not to matter here.
+          .replace('- now) + 1000', '- now) + 1000000'),
         ...(rest as [number]),
       ),
   };
