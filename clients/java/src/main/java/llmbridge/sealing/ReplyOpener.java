@@ -69,6 +69,10 @@ public final class ReplyOpener {
         if (!Arrays.equals(message.nonce(), counted.array())) {
             return "a message with another nonce";
         }
+        // The JDK's GCM has no proper exception for what is shorter than a tag.
+        if (message.ciphertext().length < SealFormat.TAG_BYTES) {
+            return "a message that does not verify";
+        }
         return message.salt().length == (next == 0 ? SealFormat.SALT_BYTES : 0) ? null : "a salt of the wrong length";
     }
 

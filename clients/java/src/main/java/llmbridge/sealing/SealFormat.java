@@ -20,7 +20,7 @@ final class SealFormat {
     static final int SECRET_BYTES = 32;
     static final int NONCE_BYTES = 12;
     static final int SALT_BYTES = 16;
-    private static final int TAG_BITS = 128;
+    static final int TAG_BYTES = 16;
 
     private SealFormat() {}
 
@@ -84,7 +84,7 @@ final class SealFormat {
     static byte[] gcm(int mode, SecretKeySpec key, byte[] nonce, byte[] aad, byte[] text)
             throws GeneralSecurityException {
         var cipher = Cipher.getInstance("AES/GCM/NoPadding");
-        cipher.init(mode, key, new GCMParameterSpec(TAG_BITS, nonce));
+        cipher.init(mode, key, new GCMParameterSpec(TAG_BYTES * 8, nonce));
         cipher.updateAAD(aad);
         return cipher.doFinal(text);
     }
