@@ -1,4 +1,4 @@
-import { mayBegin, readField } from './header-fields.ts';
+import { FieldKind, field, mayBegin, readField } from './header-fields.ts';
 import { LineCollector } from './line-collector.ts';
 
 const State = { size: 0, data: 1, dataCr: 2, dataLf: 3, trailers: 4, end: 5, broken: 6 } as const;
@@ -138,9 +138,11 @@ export class ChunkedBody {
     const line = this.#line.take(bytes, at, end, this.#maxTrailerBytes - this.#trailerBytes);
     if (line === undefined) return end;
     if (line === '') this.#state = State.end;
-    else if (line === null || !readField(line, 0, line.length) || ++this.#trailers > maxTrailers) {
+    // What frames a message is said before it, or not at all (RFC 9110 section 6.5.1).
+    else if (line === null || !readField(line, 0, line.length) || field.kind !== FieldKind.plain) {
       this.#state = State.broken;
-    } else this.#trailerBytes += line.length + 2;
+    } else if (++this.#trailers > maxTrailers) this.#state = State.broken;
+    else this.#trailerBytes += line.length + 2;
     return this.#line.at;
   }
 }

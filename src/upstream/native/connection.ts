@@ -40,10 +40,25 @@ const longestKeepAliveMs = 600_000;
  */
 let leaving: NativeConnection[] = [];
 
-function depart(): void {
-  const due = leaving;
+/** Connections whose answer ended in this turn: what the server sends or does right after it is seen in the next. */
+let resting: NativeConnection[] = [];
+
+let scheduled = false;
+
+function turnEnds(): void {
+  scheduled = false;
+  const [due, rested] = [leaving, resting];
   leaving = [];
+  resting = [];
   for (const connection of due) connection.depart();
+  for (const connection of rested) connection.rested = true;
+}
+
+function atTurnsEnd(list: NativeConnection[], connection: NativeConnection): void {
+  list.push(connection);
+  if (scheduled) return;
+  scheduled = true;
+  setImmediate(turnEnds);
 }
 
 /** One HTTP/1.1 connection, which serves one request at a time. */
@@ -52,6 +67,8 @@ export class NativeConnection implements Pooled {
   idleUntil = Number.POSITIVE_INFINITY;
   idle = false;
   lost = false;
+  /** Whether a turn has passed since the last answer. */
+  rested = true;
   readonly #socket: net.Socket;
   readonly #parser: ResponseParser;
   readonly #keepAliveMs: number;
@@ -84,7 +101,7 @@ export class NativeConnection implements Pooled {
     if (!this.#connected) return;
     if (this.#dozing) this.#socket.ref();
     this.#dozing = false;
-    if (leaving.push(this) === 1) setImmediate(depart);
+    atTurnsEnd(leaving, this);
   }
 
   /** Sends the request that waited for the turn's end. */
@@ -94,7 +111,8 @@ export class NativeConnection implements Pooled {
     if (this.lost) {
       this.#reader = undefined;
       reader.again();
-    } else this.#send(reader);
+    } else if (this.rested) this.#send(reader);
+    else atTurnsEnd(leaving, this);
   }
 
   destroy(closed?: () => void): void {
@@ -214,7 +232,12 @@ export class NativeConnection implements Pooled {
       keepAliveMs === undefined ? this.#keepAliveMs : Math.min(keepAliveMs - keepAliveMarginMs, longestKeepAliveMs);
     this.idleUntil = performance.now() + idleMs;
     // What is still being sent would be taken for the beginning of the next request.
-    reader.end(clean && reusable && idleMs > 0 && !this.lost && this.#socket.writableLength === 0);
+    const serves = clean && reusable && idleMs > 0 && !this.lost && this.#socket.writableLength === 0;
+    if (serves) {
+      this.rested = false;
+      atTurnsEnd(resting, this);
+    }
+    reader.end(serves);
   }
 
   #ended(): void {
