@@ -18,7 +18,7 @@ describe('a configuration file', () => {
       idle: 30_000,
       total: 600_000,
     });
-    expect(config.rate_limit.on_outage).toEqual({ global: 'local', user: 'local', ip: 'open' });
+    expect(config.rate_limit.on_outage).toEqual({ global: 'local', user: 'local', ip: 'open', model: 'local' });
     expect(config.security.anonymous).toBe('auto');
     expect(warnings).toEqual([]);
   });
@@ -185,18 +185,38 @@ describe('secrets', () => {
 });
 
 describe('settings that this build does not act on', () => {
-  it('are refused where silence would be unsafe', () => {
-    const errors = errorsOf(`${SIM}rate_limit:\n  user: { budget: 5usd/d, overrides: { a: { budget: 1usd/h } } }\n`);
-    expect(errors).toEqual([
-      expect.stringMatching(/^3:19: rate_limit\.user\.budget: this build does not enforce budgets/),
-      expect.stringMatching(/^3:53: rate_limit\.user\.overrides\.a\.budget: this build does not enforce budgets/),
+  it('are warned of where it is safe', () => {
+    const text = `${SIM}monitoring: { tracing: { otlp_endpoint: "http://127.0.0.1:4318" } }`;
+    expect(loadText(text).warnings).toEqual([
+      { path: 'monitoring.tracing.otlp_endpoint', message: 'it is set, but this build sends no spans' },
+    ]);
+  });
+});
+
+describe('limits', () => {
+  it('of money and of models', () => {
+    const { config } = loadText(
+      `${SIM}rate_limit: { models: { fast: { requests: 9/m } }, user: { budget: 5usd/d, overrides: { a: { budget: 0.5usd/h, models: { fast: { budget: 1usd/h } } } } } }`,
+    );
+    expect(config.rate_limit.user).toMatchObject({
+      budget: { usd: 5, windowMs: 86_400_000 },
+      overrides: { a: { budget: { usd: 0.5, windowMs: 3_600_000 }, models: { fast: { budget: { usd: 1 } } } } },
+    });
+    expect(errorsOf(`${SIM}rate_limit: { global: { budget: 2000000usd/d } }`)).toEqual([
+      expect.stringMatching(/rate_limit\.global\.budget: must be from 0\.000001usd to 1000000usd/),
+    ]);
+    expect(errorsOf(`${SIM}rate_limit: { models: { fast: { burst: 3 } } }`)).toEqual([
+      expect.stringMatching(/rate_limit\.models\.fast\.burst: a burst is of requests/),
     ]);
   });
 
-  it('are warned of where it is safe', () => {
-    expect(loadText(`${SIM}cache: { enabled: true }\nserver: { workers: 1 }`).warnings).toEqual([
-      { path: 'cache.enabled', message: 'it is set, but this build caches no answers' },
+  it('in memory beside a shared store would let a sealed call in twice', () => {
+    const keys = `security: { sealing: { keys: [{ id: k, secret: "${'00'.repeat(32)}" }] } }`;
+    const redis = 'redis: { url: "redis://127.0.0.1:1" }';
+    expect(errorsOf(`${SIM}${keys}\n${redis}\nrate_limit: { store: memory }`)).toEqual([
+      expect.stringMatching(/rate_limit\.store: sealed calls are remembered where limits are/),
     ]);
+    expect(loadText(`${SIM}${keys}\n${redis}`).config.redis.url).toBeDefined();
   });
 });
 

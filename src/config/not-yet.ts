@@ -8,16 +8,9 @@ interface NotYet {
   readonly lacks: string;
   /** Whether running without it would leave a door open that its author believes shut. */
   readonly refuse: boolean;
-  /** Values that ask for nothing. */
-  readonly harmless?: (value: unknown) => boolean;
 }
 
 const empty = (value: unknown) => typeof value === 'object' && value !== null && Object.keys(value).length === 0;
-const is =
-  (...values: readonly unknown[]) =>
-  (value: unknown) =>
-    values.includes(value);
-
 const list: readonly NotYet[] = [
   { path: ['monitoring', 'tracing', 'otlp_endpoint'], lacks: 'sends no spans', refuse: false },
 ];
@@ -39,11 +32,11 @@ function matches(value: unknown, [step, ...rest]: Path, above: Path = []): Path[
 
 /** The settings of a file's value, before its defaults, that this build would not act on. */
 export function unheeded(value: unknown): Unheeded[] {
-  return list.flatMap(({ path: pattern, lacks, refuse, harmless }) =>
+  return list.flatMap(({ path: pattern, lacks, refuse }) =>
     matches(value, pattern)
       .filter((path) => {
         const set = valueAt(value, path);
-        return set !== undefined && !empty(set) && !harmless?.(set);
+        return set !== undefined && !empty(set);
       })
       .map((path) => {
         const message = refuse

@@ -2,17 +2,8 @@ import { randomUUID } from 'node:crypto';
 import type { Redis } from 'ioredis';
 import type { Clock } from '../../kernel/clock.ts';
 import type { NonceClaim } from '../../kernel/nonce-claim.ts';
-import type {
-  Decision,
-  Demand,
-  Level,
-  Limits,
-  Measure,
-  RateLimiter,
-  Refusal,
-  Standing,
-  Subject,
-} from '../../kernel/rate-limiter.ts';
+import type { Decision, Demand, RateLimiter, Subject } from '../../kernel/rate-limiter.ts';
+import { limitArgs, refusalsOf, settleArgs, slotsOf, standingOf } from './decision-codec.ts';
 import { epochScript, renewScript, settleScript, showScript, takeScript } from './limit-scripts.ts';
 import { Script } from './script.ts';
 
@@ -33,24 +24,10 @@ const renew = new Script(renewScript);
 const show = new Script(showScript);
 const epoch = new Script(epochScript);
 
-const measures: readonly Measure[] = ['requests', 'tokens', 'concurrent', 'budget'];
-const fieldsOfSubject = 8;
 /** Leases renewed by one script, so that the server is never held up. */
 const renewedAtOnce = 500;
 /** Settlements that wait for the store to be back. */
 const mostUnsettled = 100_000;
-
-/** A subject's limits as the script takes them. */
-const limitArgs = ({ requests, burst, tokens, concurrent, budget }: Limits): number[] => [
-  requests?.count ?? -1,
-  requests?.windowMs ?? -1,
-  burst ?? -1,
-  tokens?.count ?? -1,
-  tokens?.windowMs ?? -1,
-  concurrent ?? -1,
-  budget?.count ?? -1,
-  budget?.windowMs ?? -1,
-];
 
 interface Settlement {
   readonly keys: readonly string[];
@@ -157,8 +134,7 @@ export class RedisRateLimiter implements RateLimiter {
     if (places.length === 0 && demand.subjects.every(moot)) return;
     const args: (string | number)[] = [places.length > 0 ? this.#nameOf(lease) : '', excess, excessCost, 0];
     for (const [i, { limits }] of demand.subjects.entries()) {
-      const at = 1 + i * fieldsOfSubject;
-      args.push(...settleArgs(limits, reply[at + 6] ?? 0, reply[at + 7] ?? 0));
+      args.push(...settleArgs(limits, ...slotsOf(reply, i)));
     }
     this.#settle({ keys, args });
   }
@@ -260,40 +236,4 @@ export class RedisRateLimiter implements RateLimiter {
     }
     send();
   }
-}
-
-const settleArgs = ({ requests, tokens, budget }: Limits, tokenSlot: number, costSlot: number): number[] => [
-  requests?.windowMs ?? -1,
-  tokenSlot,
-  tokens?.count ?? -1,
-  tokens?.windowMs ?? -1,
-  costSlot,
-  budget?.count ?? -1,
-  budget?.windowMs ?? -1,
-];
-
-const levelOf = (used: number | undefined, resetMs: number | undefined): Level | undefined =>
-  used === undefined || used < 0 ? undefined : { used, resetMs: resetMs ?? 0 };
-
-function standingOf(reply: readonly number[], subject: Subject, i: number): Standing {
-  const at = 1 + i * fieldsOfSubject;
-  return {
-    subject,
-    requests: levelOf(reply[at], reply[at + 1]),
-    tokens: levelOf(reply[at + 2], reply[at + 3]),
-    budget: levelOf(reply[at + 4], reply[at + 5]),
-  };
-}
-
-function refusalsOf(reply: readonly number[], subjects: readonly Subject[]): Refusal[] {
-  const refusals: Refusal[] = [];
-  for (let at = 1 + subjects.length * fieldsOfSubject; at < reply.length; at += 3) {
-    const [index = 0, which = 1, wait = 0] = reply.slice(at);
-    const subject = subjects[index - 1];
-    const measure = measures[which - 1];
-    if (subject === undefined || measure === undefined) continue;
-    const waitMs = measure === 'concurrent' ? undefined : wait < 0 ? Number.POSITIVE_INFINITY : wait;
-    refusals.push({ subject, measure, waitMs });
-  }
-  return refusals;
 }
