@@ -4,7 +4,7 @@ import { Code, Fault } from '../../kernel/fault.ts';
 import type { ChatChunk, ChatRequest, ChatResponse } from '../../kernel/messages.ts';
 import type { Interceptor, Method, Reply } from '../../kernel/method.ts';
 import { pause } from '../../kernel/pause.ts';
-import type { CacheEvents, CacheResult, KeptAnswer, ResponseStore } from '../../kernel/response-cache.ts';
+import type { CacheEvents, CacheResult, KeptAnswer, ResponseStore, Turn } from '../../kernel/response-cache.ts';
 import { type Catalog, resolve } from '../resolve.ts';
 import { validate } from '../validate.ts';
 import { type CacheDirectives, noDirectives, readCacheControl } from './cache-control.ts';
@@ -83,17 +83,23 @@ export function createCache(options: CacheOptions): Interceptor {
   }
 
   /** Waits until the answer is there, or it is for this process to get it. */
-  async function claim(flight: Flight, asked: Asked): Promise<Found | undefined> {
-    if (store.claim === undefined) return undefined;
-    for (let look = firstLookMs, waited = false; ; look = Math.min(look * 1.5, lastLookMs)) {
-      const { kept, ours } = await store.claim(asked.key);
+  async function claim(flight: Flight, asked: Asked, first: Promise<Turn>): Promise<Found | undefined> {
+    let look = firstLookMs;
+    let waited = false;
+    for (let turn: Turn | undefined = await first; turn !== undefined; turn = await store.claim?.(asked.key)) {
+      const { kept, ours } = turn;
       const response = read(kept, asked);
-      if (kept !== undefined && response !== undefined) return { response, kept, waited };
+      if (kept !== undefined && response !== undefined) {
+        if (ours) store.release?.(asked.key);
+        return { response, kept, waited };
+      }
       if (ours) return undefined;
       if (!waited) events.waited('store');
       waited = true;
       await pause(clock, flight.call, look);
+      look = Math.min(look * 1.5, lastLookMs);
     }
+    return undefined;
   }
 
   function keep(response: ChatResponse | undefined, { request, key, policy }: Asked, oversize: boolean): void {
@@ -113,7 +119,7 @@ export function createCache(options: CacheOptions): Interceptor {
     let ours = false;
     let fault: Fault | undefined;
     try {
-      const found = alone ? undefined : await claim(flight, asked);
+      const found = alone || store.claim === undefined ? undefined : await claim(flight, asked, store.claim(asked.key));
       if (found !== undefined) flight.find(found);
       else {
         ours = !alone;
