@@ -38,15 +38,6 @@ export interface RedisOptions extends RedisPlace {
 export const namesRedis = ({ url, sentinel, cluster }: RedisPlace): boolean =>
   url !== undefined || sentinel !== undefined || cluster !== undefined;
 
-const infos = new WeakMap<Redis, () => ServerInfo>();
-
-/**
- * `run_id` of the server that commands go to, known before the first of them is sent there. Another one means that the
- * server was restarted, or that another is master now, which may lack what the last one wrote last. Undefined before the
- * first connection, and where the server does not let INFO be asked.
- */
-export const runIdOf = (redis: Redis): string | undefined => infos.get(redis)?.()['run_id'];
-
 /** Said by a server that is not, or no longer, the master of what it was asked for. */
 const moved = /READONLY|^(MOVED|CLUSTERDOWN|MASTERDOWN) /;
 
@@ -73,7 +64,6 @@ export function connectRedis({ key, failed, ready, ...place }: RedisOptions): Re
     retryStrategy: (times) => Math.min(50 * 2 ** Math.min(times, 10), 1_000),
     reconnectOnError: ({ message }) => moved.test(message),
   });
-  infos.set(redis, () => info);
   redis.on('error', failed);
   redis.on('ready', () => ready(info['maxmemory_policy']));
   return redis;
