@@ -518,4 +518,206 @@ describe.each(clients)('%s', (name) => {
     await closing;
     expect(running.events).toEqual(['head 200', 'data', 'end']);
   });
+
+  const evil = 'HTTP/1.1 200 OK\r\nContent-Length: 4\r\n\r\nevil';
+
+  test('an answer that nobody asked for is not the answer to the next request', async () => {
+    const server = await peer((socket, _request, nth) => {
+      if (nth === 0) socket.write(whole + evil);
+      else if (nth === 1) socket.write(whole, () => setTimeout(() => socket.write(evil), 10));
+      else socket.write(whole);
+    });
+    const upstream = client(server.port);
+    await ask(upstream).over;
+    const second = ask(upstream);
+    await second.over;
+    expect([second.text, server.sockets.length]).toEqual(['hello', 2]);
+    await closed(await server.connection(1));
+    const third = ask(upstream);
+    await third.over;
+    expect([third.text, server.sockets.length]).toEqual(['hello', 3]);
+  });
+
+  test.each(['head', 'data', 'end'] as const)('a handler that throws at %s harms no other request', async (where) => {
+    const server = await peer((socket) => socket.write(whole));
+    const upstream = client(server.port);
+    const throwing = { thrown: new Error('from the handler'), heard: [] as unknown[] };
+    const at = (event: string) => {
+      if (event === where) throw throwing.thrown;
+    };
+    await new Promise<void>((resolve) => {
+      upstream.send(post, {
+        head: () => at('head'),
+        data: () => at('data'),
+        end() {
+          resolve();
+          at('end');
+        },
+        error(...failure) {
+          throwing.heard.push(failure);
+          resolve();
+        },
+      });
+    });
+    expect(throwing.heard).toEqual(where === 'end' ? [] : [['protocol', throwing.thrown]]);
+    const told = ask(upstream);
+    await told.over;
+    expect(told.text).toBe('hello');
+    expect(server.sockets).toHaveLength(where === 'end' ? 1 : 2);
+  });
+
+  test('a connection that the server is about to close is not used again', async () => {
+    const server = await peer((socket) => socket.write(whole.replace('\r\n', '\r\nKeep-Alive: timeout=1\r\n')));
+    const upstream = client(server.port);
+    await ask(upstream).over;
+    await ask(upstream).over;
+    expect(server.sockets).toHaveLength(2);
+  });
+
+  test('cancel tells when the socket is closed', async () => {
+    const server = await peer(() => {});
+    const told = ask(client(server.port));
+    await server.connection(0);
+    await new Promise<void>((resolve) => told.exchange.cancel(resolve));
+    expect(told.events).toEqual([]);
+  });
+
+  test('cancel while the name is looked up', async () => {
+    const upstream = client(1, { origin: 'http://localhost:1' });
+    const told = ask(upstream);
+    await new Promise<void>((resolve) => told.exchange.cancel(resolve));
+    await upstream.close();
+    expect(told.events).toEqual([]);
+  });
+
+  const bodies: [name: string, body: string | Uint8Array][] = [
+    ['a long string', 'é€😀x'.repeat(40_000)],
+    ['a short string beyond ASCII', 'naïve'],
+    ['a lone surrogate', 'a\ud800b'],
+    ['long ASCII', 'y'.repeat(300_000)],
+    ['bytes', Buffer.alloc(100_000, 'é')],
+  ];
+  test.each(bodies)('a body arrives as it is: %s', async (_name, body) => {
+    const expected = typeof body === 'string' ? Buffer.from(body) : body;
+    const server = net.createServer((socket) => {
+      let received: Buffer = Buffer.alloc(0);
+      socket.on('data', (bytes: Buffer) => {
+        received = Buffer.concat([received, bytes]);
+        const at = received.indexOf('\r\n\r\n') + 4;
+        if (received.length < at + expected.length) return;
+        const told = /content-length: (\d+)/.exec(received.toString('latin1', 0, at))?.[1];
+        const same = told === String(expected.length) && received.subarray(at).equals(expected);
+        socket.end(`HTTP/1.1 ${same ? 200 : 400} X\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
+      });
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    cleanups.push(() => server.close());
+    const told = ask(client((server.address() as net.AddressInfo).port), { ...post, body });
+    await told.over;
+    expect(told.events).toEqual(['head 200', 'end']);
+  });
+
+  const forbidden: [name: string, request: Partial<HttpRequest>][] = [
+    ['a line break in the path', { path: '/a\r\nx: y' }],
+    ['a blank in the path', { path: '/a b' }],
+    ['a line break in a name', { headers: { 'a\r\nb': 'c' } }],
+    ['a blank in a name', { headers: { 'a b': 'c' } }],
+    ['NUL in a value', { headers: { a: 'b\0' } }],
+    ['transfer-encoding', { headers: { 'transfer-encoding': 'chunked' } }],
+    ['an upgrade', { headers: { upgrade: 'h2c' } }],
+    ['expect', { headers: { expect: '100-continue' } }],
+  ];
+  test.each(forbidden)('is not sent: %s', async (_name, request) => {
+    const server = await peer((socket) => socket.write(whole));
+    const upstream = client(server.port);
+    const told = ask(upstream, { ...post, ...request });
+    await told.over;
+    expect(told.events).toEqual(['error protocol']);
+  });
+
+  test('a provider of another name than its address', async () => {
+    let seen = '';
+    const server = await peer((socket, request) => {
+      seen = request;
+      socket.write(whole);
+    });
+    await ask(client(server.port), { ...post, headers: { host: 'api.example.com', 'user-agent': 'x' } }).over;
+    expect(seen.match(/^host: .*$/gm)).toEqual(['host: api.example.com']);
+    expect(seen.match(/^user-agent: .*$/gm)).toEqual(['user-agent: x']);
+  });
+
+  test('paused before the answer, it waits with its body and its end', async () => {
+    const server = await peer((socket) => socket.end(whole));
+    const told = ask(client(server.port));
+    told.exchange.pause();
+    await told.next('head');
+    for (let i = 0; i < 5; i++) await turn();
+    expect(told.events).toEqual(['head 200']);
+    told.exchange.resume();
+    await told.over;
+    expect(told.events).toEqual(['head 200', 'data', 'end']);
+  });
+});
+
+/** Undici sends on the connection that is being closed, and hands out what it was to hold back. */
+describe('native alone', () => {
+  beforeEach(() => {
+    speaker = 'native';
+  });
+
+  test('a server that closes after each answer without a word fails no request', async () => {
+    const server = await peer((socket) => socket.end(whole));
+    const upstream = client(server.port);
+    const told: string[] = [];
+    await new Promise<void>((resolve) => {
+      const next = () => {
+        if (told.length === 20) return resolve();
+        upstream.send(post, {
+          head() {},
+          data() {},
+          end() {
+            told.push('end');
+            next();
+          },
+          error(kind) {
+            told.push(kind);
+            next();
+          },
+        });
+      };
+      next();
+    });
+    expect(new Set(told)).toEqual(new Set(['end']));
+  });
+
+  test('TLS: what comes while paused, its end too, waits', async () => {
+    const size = 400_000;
+    const server = tls.createServer(localhostCertificate, (socket) => {
+      socket.on('error', () => {});
+      socket.once('data', () =>
+        socket.end(
+          Buffer.concat([Buffer.from('HTTP/1.1 200 OK\r\nConnection: close\r\n\r\n'), Buffer.alloc(size, 120)]),
+        ),
+      );
+    });
+    server.listen(0, '127.0.0.1');
+    await once(server, 'listening');
+    cleanups.push(() => server.close());
+    const { port } = server.address() as net.AddressInfo;
+    const upstream = client(port, { origin: `https://localhost:${port}`, tls: { ca: localhostCertificate.cert } });
+    let paused = false;
+    const told = ask(upstream, post, (exchange) => {
+      expect(paused).toBe(false);
+      paused = true;
+      exchange.pause();
+      setTimeout(() => {
+        paused = false;
+        exchange.resume();
+      }, 2);
+    });
+    await told.over;
+    expect(told.events).toEqual(['head 200', 'data', 'end']);
+    expect(told.text).toHaveLength(size);
+  });
 });

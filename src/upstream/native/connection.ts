@@ -214,8 +214,9 @@ export class NativeConnection implements Pooled {
         }
       }
     } catch (thrown) {
+      // Thrown at the answer's end, it is nobody's to hear any more.
       reader.fail('protocol', thrown);
-      return false;
+      return !this.lost;
     }
   }
 
@@ -247,8 +248,13 @@ export class NativeConnection implements Pooled {
     this.#endHeld = this.#held !== undefined;
     if (this.#endHeld) return;
     const found = this.#parser.finish();
-    if (found === Found.end) this.#whole(reader, false);
-    else if (found === Found.malformed) reader.fail('protocol', new Error('the answer is not HTTP/1.1'));
+    if (found === Found.end) {
+      try {
+        this.#whole(reader, false);
+      } catch {
+        // As in `#read`.
+      }
+    } else if (found === Found.malformed) reader.fail('protocol', new Error('the answer is not HTTP/1.1'));
     else reader.fail('reset', new Error('the connection was closed before the end of the answer'));
   }
 
