@@ -4,6 +4,7 @@ import * as net from 'node:net';
 import type { Duplex, Writable } from 'node:stream';
 import * as tls from 'node:tls';
 import { discardMs } from './body.ts';
+import { Http2Response } from './http2-response.ts';
 import type { ServerOptions, TlsOptions } from './parts.ts';
 
 export type ServerRequest = http.IncomingMessage | http2.Http2ServerRequest;
@@ -190,7 +191,7 @@ function createHttp2(
   h2.on('stream', (stream: http2.ServerHttp2Stream, headers, _flags, rawHeaders) => {
     if (handlers.stream?.(stream, headers)) return;
     const request = new http2.Http2ServerRequest(stream, headers, {}, rawHeaders);
-    const response = new http2.Http2ServerResponse(stream);
+    const response = new Http2Response(stream);
     if (headers.expect?.toLowerCase() === '100-continue') response.writeContinue();
     handlers.request(request, response);
   });
