@@ -20,6 +20,7 @@ import { configuredLists } from './model-discovery.ts';
 import { createProviders } from './provider-set.ts';
 import { providerTypes } from './providers/index.ts';
 import { type ConfigSource, createReloader } from './reload.ts';
+import { createRequestSigning } from './request-signing.ts';
 import { createResponseCache } from './response-cache.ts';
 import { createRoutes } from './routes.ts';
 import { createSealing } from './sealing.ts';
@@ -101,6 +102,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOpt
 
   const readiness = new Readiness([...services, ...[...routes.keys()].map(healthName)]);
   const sealing = createSealing(security.sealing, clock, events);
+  const signing = createRequestSigning(security.request_signing);
   const metrics = createMetrics({ version, runtime: true });
   const audit = await createAudit(monitoring.audit, primary?.place ?? 0, clock, logger, metrics);
   const askedModel = createAskedModel({ catalog: () => catalog, costOf: costs.costOf, unpriced: events.priceUnknown });
@@ -122,6 +124,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOpt
   const rpcs = [
     ...intercept(createChat({ catalog: () => catalog, balancer, costOf: costs.costOf }), [
       sealing.unseal,
+      ...signing.interceptors,
       ...limits.interceptors,
       ...cache.interceptors,
     ]),
@@ -173,7 +176,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOpt
     createReloader({
       source: overrides.source,
       config,
-      parts: [sealing, gates, providerSet, certificate],
+      parts: [sealing, signing, gates, providerSet, certificate],
       intervalMs: server.reload_interval,
       clock,
       events,

@@ -111,7 +111,7 @@ const passed = (ms: number) => new Promise<void>((resolve) => void setTimeout(re
 /** Who may go on: one step takes a call's limits and what it claims. */
 export function createLimits({ config, clock, askedModel, metrics, told, workers }: LimitsOptions): GatewayLimits {
   const { rate_limit: group, redis } = config;
-  const { sealing } = config.security;
+  const { sealing, request_signing: signing } = config.security;
   const limits = tierLimits(group);
   const { nonces, limiter: memory } = inMemory(sealing.epoch_guard, clock);
   // There even without a limit: keys may be added while the gateway runs, and what is opened must be claimed.
@@ -119,12 +119,16 @@ export function createLimits({ config, clock, askedModel, metrics, told, workers
     createAdmit({ limits, limiter, assumedCompletion: group.assumed_completion, askedModel, events }),
   ];
   const opens = sealing.mode !== 'off' && sealing.keys.length > 0;
-  const shared = namesRedis(redis) && group.store !== 'memory' && (limitsAnything(limits) || sealing.mode !== 'off');
+  const claims = opens || (signing.mode !== 'off' && signing.keys.length > 0);
+  const shared =
+    namesRedis(redis) &&
+    group.store !== 'memory' &&
+    (limitsAnything(limits) || sealing.mode !== 'off' || signing.mode !== 'off');
   if (!shared) {
     return {
       interceptors: admit(workers?.limiter ?? memory, metrics),
       components: [],
-      begun: () => passed(opens ? nonces.epoch - clock.wall() : 0),
+      begun: () => passed(claims ? nonces.epoch - clock.wall() : 0),
       close: async () => {},
     };
   }

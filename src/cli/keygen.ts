@@ -10,6 +10,7 @@ nowhere: the configuration has only its SHA-256.
   -u, --user USER     whom limits and logs count it for (me)
   -n, --name NAME     the key's public name, for logs (the user's)
       --sealing       a secret of 256 bits for security.sealing.keys instead, with the name as its id
+      --signing       a secret of 256 bits for security.request_signing.keys instead, with the name as its id
       --audit         a secret of 256 bits for monitoring.audit instead`;
 
 /** A value in YAML's flow style, whatever is in it. */
@@ -24,6 +25,7 @@ export const keygen: Verb = {
         user: { type: 'string', short: 'u' },
         name: { type: 'string', short: 'n' },
         sealing: { type: 'boolean' },
+        signing: { type: 'boolean' },
         audit: { type: 'boolean' },
       },
     });
@@ -34,11 +36,12 @@ export const keygen: Verb = {
       process.stdout.write(`monitoring.audit: { file: "audit-{worker}.jsonl", key: "\${AUDIT_KEY}" }\n`);
       return Exit.OK;
     }
-    if (values.sealing === true) {
+    if (values.sealing === true || values.signing === true) {
       const id = values.name ?? 'k1';
       const bound = values.user === undefined ? '' : `, user: ${quoted(values.user)}`;
       process.stdout.write(`secret: ${secret}\n`);
-      process.stdout.write(`security.sealing.keys: { id: ${quoted(id)}, secret: "\${SEAL_SECRET}"${bound} }\n`);
+      const [group, variable] = values.signing === true ? ['request_signing', 'SIGNING'] : ['sealing', 'SEAL'];
+      process.stdout.write(`security.${group}.keys: { id: ${quoted(id)}, secret: "\${${variable}_SECRET}"${bound} }\n`);
       return Exit.OK;
     }
     const key = `llmb-${secret}`;

@@ -60,6 +60,13 @@ function* sealingChecks(value: unknown): Generator<Finding> {
     };
 }
 
+/** Signatures that nobody could make. */
+function* signingChecks(value: unknown): Generator<Finding> {
+  const signing = ['security', 'request_signing'];
+  if (valueAt(value, [...signing, 'mode']) === 'required' && list(value, [...signing, 'keys']).length === 0)
+    yield { path: [...signing, 'mode'], message: 'signatures are required, but there are no keys to verify them by' };
+}
+
 /** Records that nobody could verify, or that several processes would tear apart. */
 function* auditChecks(value: unknown): Generator<Finding> {
   const audit = ['monitoring', 'audit'];
@@ -109,8 +116,10 @@ export function* crossChecks(value: unknown): Generator<Finding> {
   yield* duplicates(value, ['security', 'api_keys'], 'name');
   yield* duplicates(value, ['security', 'api_keys'], 'sha256');
   yield* duplicates(value, ['security', 'sealing', 'keys'], 'id');
+  yield* duplicates(value, ['security', 'request_signing', 'keys'], 'id');
   yield* identityChecks(value);
   yield* sealingChecks(value);
+  yield* signingChecks(value);
   yield* auditChecks(value);
   yield* limitChecks(value);
   if (valueAt(value, ['rate_limit', 'store']) === 'redis' && !namesRedis(value))

@@ -1,6 +1,7 @@
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
 import { parseSecret } from '../crypto/key-ring.ts';
+import { requestSigning } from './request-signing.ts';
 import { secret } from './secret.ts';
 import { duration, parseSize } from './units.ts';
 
@@ -127,5 +128,8 @@ export const security = z.strictObject({
   jwt: jwt.prefault({}).describe('JSON Web Tokens of callers.'),
   mtls: mtls.prefault({}).describe('Client certificates.'),
   failed_attempts: failedAttempts.prefault({}).describe('What becomes of those who guess.'),
+  request_signing: requestSigning
+    .prefault({})
+    .describe('Signatures that keep requests in the clear from being changed or sent again.'),
   sealing: sealing.prefault({}).describe('Sealed requests and replies.'),
 });

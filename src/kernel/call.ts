@@ -90,6 +90,10 @@ export class Call {
   certificate: ClientCertificate | undefined;
   /** Id of the key that the request was sealed with; empty for one that came in the clear. */
   sealedBy = '';
+  /** Id of the key that the request was signed with; empty for one that was not. */
+  signedBy = '';
+  /** The request's message as it came, without frame and compression: kept for a signed call alone, until it is verified. */
+  body: Uint8Array | undefined;
   /** What this call must be the first to claim: set before it is admitted, which claims it and takes the limits in one step. */
   claim: CallClaim | undefined;
 
@@ -117,6 +121,11 @@ export class Call {
     this.address = init.address;
     this.trace = init.trace;
     this.startedAt = init.startedAt;
+  }
+
+  /** Whether the caller says that it signed the request. */
+  get isSigned(): boolean {
+    return this.headers['x-request-signature'] !== undefined;
   }
 
   /** A header's value, the first one where it is repeated. */

@@ -75,6 +75,7 @@ export const faults = {
   SIGNATURE_INVALID: unauthenticated('signature_invalid'),
   REQUEST_EXPIRED: unauthenticated('request_expired'),
   REQUEST_REPLAYED: unauthenticated('request_replayed'),
+  SIGNATURE_REQUIRED: precondition('signature_required'),
   PROVIDER_KEY_MISSING: precondition('provider_key_missing'),
   PROVIDER_DISABLED: precondition('provider_disabled'),
   MODEL_FORBIDDEN: { code: Code.PERMISSION_DENIED, http: 403, type: 'permission_error', openai: 'model_forbidden' },

@@ -141,6 +141,7 @@ export function createObserver({ logger, metrics, clock }: ObserverOptions): Cal
         requested_model: short(call.requestedModel),
       };
       if (call.sealedBy !== '') line['sealed_by'] = call.sealedBy;
+      if (call.signedBy !== '') line['signed_by'] = call.signedBy;
       addReport(line, call);
       if (firstToken !== undefined) line['first_token_ms'] = milliseconds(firstToken);
       line['duration_ms'] = milliseconds(duration);

@@ -26,6 +26,7 @@ export function recordOf(call: Call, fault: Fault | undefined, clock: Pick<Clock
     credential: principal.credential,
     ...(principal.groups && { groups: principal.groups }),
     ...(call.sealedBy !== '' && { sealed_by: call.sealedBy }),
+    ...(call.signedBy !== '' && { signed_by: call.signedBy }),
     address: call.address,
     requested_model: short(call.requestedModel),
     ...(report !== undefined && report.provider !== '' && { provider: report.provider, model: short(report.model) }),

@@ -7,6 +7,7 @@ import type { ServerRequest, ServerResponse } from '../listener.ts';
 import type { RpcStatus } from '../status.ts';
 import { connectErrorOf } from './errors.ts';
 import { decodeBase64, grpcWebBinaryType } from './grpc-web-text.ts';
+import { KeptBody } from './kept-body.ts';
 
 /** One RPC between Node's request and response on one side and Connect's handler on the other. */
 export interface Exchange {
@@ -14,6 +15,8 @@ export interface Exchange {
   readonly request: ServerRequest;
   readonly response: ServerResponse;
   readonly body: RequestBody;
+  /** The body's bytes, for a signed request alone. */
+  readonly kept: KeptBody | undefined;
   /** Whether body and reply are base64 (grpc-web-text). */
   readonly text: boolean;
   /** Aborted when the call is cancelled, for whatever reason. */
@@ -41,11 +44,14 @@ export function createExchange(
   response: ServerResponse,
   text: boolean,
   statusOf: Exchange['statusOf'],
+  maxRequestBytes: number,
 ): Exchange {
   const body = new RequestBody(request);
   const abort = new AbortController();
   const values = createContextValues();
-  const exchange: Exchange = { call, request, response, body, text, abort, values, statusOf, fault: undefined };
+  // The message of a GET is in its URL.
+  const kept = call.isSigned && request.method === 'POST' ? new KeptBody(maxRequestBytes) : undefined;
+  const exchange: Exchange = { call, request, response, body, kept, text, abort, values, statusOf, fault: undefined };
   values.set(exchangeKey, exchange);
   call.cancellation.onCancel((fault) => {
     exchange.fault ??= fault;
@@ -57,7 +63,7 @@ export function createExchange(
 
 /** The request as Connect's handlers take it. Its URL is told only for the query: the authority is the caller's word. */
 export function universalRequest(exchange: Exchange): UniversalServerRequest {
-  const { request, body, text, abort, values, statusOf } = exchange;
+  const { request, body, kept, text, abort, values, statusOf } = exchange;
   const header = webHeaders(request.headers);
   if (text) header.set('content-type', grpcWebBinaryType);
   return {
@@ -65,10 +71,28 @@ export function universalRequest(exchange: Exchange): UniversalServerRequest {
     method: request.method ?? '',
     url: `http://localhost${request.url ?? '/'}`,
     header,
-    body: faultless(text ? decodeBase64(body) : body, statusOf),
+    body: faultless(keptBy(kept, text ? decodeBase64(body) : body), statusOf),
     signal: abort.signal,
     contextValues: values,
   };
+}
+
+/** The same body, whose pieces are kept on their way. */
+function keptBy(
+  kept: KeptBody | undefined,
+  body: AsyncIterableIterator<Uint8Array>,
+): AsyncIterableIterator<Uint8Array> {
+  if (kept === undefined) return body;
+  const iterator: AsyncIterableIterator<Uint8Array> = {
+    async next() {
+      const step = await body.next();
+      if (step.done !== true) kept.push(step.value);
+      return step;
+    },
+    return: () => body.return?.() ?? Promise.resolve({ done: true, value: undefined }),
+    [Symbol.asyncIterator]: () => iterator,
+  };
+  return iterator;
 }
 
 /** What a body is rejected with, in Connect's terms. */

@@ -75,7 +75,7 @@ export function createConnectLane(init: ConnectLaneInit): ConnectLane {
     const call = calls.open(openingOf(request, handler.requestPath, protocolOf(request)));
     call.streaming = handler.method.methodKind !== 'unary';
     const text = isGrpcWebText(request.headers['content-type']);
-    const exchange = createExchange(call, request, response, text, parts.statusOf ?? statusOf);
+    const exchange = createExchange(call, request, response, text, parts.statusOf ?? statusOf, options.maxRequestBytes);
 
     const end = (): void => {
       stopWaiting?.();
@@ -195,7 +195,7 @@ function route(router: ConnectRouter, { desc, handle }: Rpc): void {
   switch (desc.methodKind) {
     case 'unary':
       router.rpc(desc as DescMethodUnary, async (message, context) => {
-        const exchange = exchangeOf(context.values);
+        const exchange = arrivedIn(context);
         const reply = new UnaryReply<Message>();
         try {
           await uncancelled(exchange, handle(exchange.call, message, reply));
@@ -209,7 +209,7 @@ function route(router: ConnectRouter, { desc, handle }: Rpc): void {
       break;
     case 'server_streaming':
       router.rpc(desc as DescMethodServerStreaming, (message, context) => {
-        const exchange = exchangeOf(context.values);
+        const exchange = arrivedIn(context);
         const reply = new StreamReply<Message>((fault) => fail(exchange, fault));
         uncancelled(exchange, handle(exchange.call, message, reply))
           .finally(() => addTrailers(exchange, context))
@@ -223,6 +223,14 @@ function route(router: ConnectRouter, { desc, handle }: Rpc): void {
     default:
       throw new Error(`${pathOf(desc)}: a method that takes a stream is mounted, not routed`);
   }
+}
+
+/** The exchange of a request whose message has arrived. */
+function arrivedIn({ values }: HandlerContext): Exchange {
+  const exchange = exchangeOf(values);
+  const { call, kept } = exchange;
+  if (kept !== undefined) call.body = kept.message(call);
+  return exchange;
 }
 
 function addTrailers({ call }: Exchange, { responseTrailer }: HandlerContext): void {

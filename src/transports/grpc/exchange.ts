@@ -142,6 +142,7 @@ export class GrpcExchange implements Reply<Message>, Awaited {
       this.refuse(unreadable());
       return;
     }
+    if (this.call.isSigned) this.call.body = bytes;
     this.#invoked = true;
     const failed = (thrown: unknown): void => this.#finish(Fault.from(thrown));
     try {

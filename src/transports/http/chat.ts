@@ -28,6 +28,7 @@ export function serveChat(
   times: SseTimes,
   seals: Seals | undefined,
 ): Promise<void> {
+  if (exchange.call.isSigned) exchange.call.body = body;
   const decoded = decodeRequest(body);
   const { sealed } = decoded.request;
   if (sealed === undefined) return serveDecoded(exchange, route, decoded, times);
