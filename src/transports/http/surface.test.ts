@@ -678,6 +678,7 @@ test("a refusal by the provider keeps the provider's code; the report tells what
         attempts: [],
         parameters: [],
         cacheHit: false,
+        cache: '',
         recovered: '',
       };
       throw new Fault('PROVIDER_REJECTED', 'no such voice', {
