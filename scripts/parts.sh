@@ -9,7 +9,7 @@ set -euo pipefail
 cd "$(dirname "${BASH_SOURCE[0]}")/.."
 mkdir -p .cache/bin
 
-debian_packages=(chromium curl maven openssl prometheus redis-server)
+debian_packages=(chromium curl maven openssl prometheus redis-server ruby)
 
 # Path and version of each Go tool; the binary is named after the path's last element, or as before the `=`.
 go_tools=(

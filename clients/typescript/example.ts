@@ -21,7 +21,7 @@ import {
 import { sealingInterceptor } from './connect.ts';
 import { sealedFetch } from './fetch.ts';
 import { sealingInterceptor as grpcSealingInterceptor } from './grpc.ts';
-import { Sealer } from './sealing.ts';
+import { SealError, Sealer } from './sealing.ts';
 
 const { SEALING_KEY_ID = '', SEALING_SECRET = '', SEALING_USER = '', API_KEY = '' } = process.env;
 const sealer = new Sealer({
@@ -98,6 +98,8 @@ try {
     process.stdout.write(piece);
   process.stdout.write('\n');
 } catch (error) {
-  console.error(error instanceof Error ? error.message : error);
+  // The openai SDK takes a refused answer for a broken connection; the reason is its cause.
+  const { message, cause } = error as Error;
+  console.error(cause instanceof SealError ? cause.message : message);
   process.exitCode = 1;
 }

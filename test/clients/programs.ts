@@ -28,7 +28,7 @@ function program(
 }
 
 /** Runs `build` once in this process, however often it is asked for. */
-function built(build: () => Promise<void>): () => Promise<void> {
+export function built(build: () => Promise<void>): () => Promise<void> {
   let done: Promise<void> | undefined;
   return () => {
     done ??= build();
@@ -55,8 +55,8 @@ export const goClient: Caller = {
   },
 };
 
-const pythonStubs = join(cache, 'python-stubs');
-const generatePython = built(async () => {
+export const pythonStubs = join(cache, 'python-stubs');
+export const generatePython = built(async () => {
   await mkdir(pythonStubs, { recursive: true });
   const includes = ['-Iproto', '-Inode_modules/google-proto-files'];
   const outputs = [`--python_out=${pythonStubs}`, `--grpc_python_out=${pythonStubs}`];

@@ -41,6 +41,7 @@ const parts = {
   },
   promtool: { find: () => onPath('promtool'), bring: 'sudo apt-get install prometheus' },
   'redis-server': { find: () => onPath('redis-server'), bring: 'sudo apt-get install redis-server' },
+  ruby: { find: () => onPath('ruby'), bring: 'sudo apt-get install ruby' },
   curl: { find: () => onPath('curl'), bring: 'sudo apt-get install curl' },
 } as const satisfies Record<string, { find: () => string | undefined; bring: string }>;
 
