@@ -11,6 +11,8 @@ export interface LimitEvents {
   unpriced(): void;
   /** A call's claim was refused. */
   claimRefused(why: ClaimRefusal): void;
+  /** A call waited so long for the store, whatever came of it; in milliseconds. */
+  storeWaited(ms: number): void;
   /** The store did not answer a decision, or not in time. */
   storeFailed(why: StoreFailure): void;
   /** It is asked no more for a while, or answers again. */
@@ -30,6 +32,7 @@ export const noLimitEvents: LimitEvents = {
   estimated() {},
   unpriced() {},
   claimRefused() {},
+  storeWaited() {},
   storeFailed() {},
   storeOut() {},
   fellBack() {},

@@ -12,7 +12,7 @@ const everyone: Subject = { tier: 'global', name: '', limits };
 
 /** A store that does as it is told. */
 class Store {
-  state: 'up' | 'down' | 'silent' = 'up';
+  state: 'up' | 'down' | 'silent' | 'full' = 'up';
   asked = 0;
   readonly charged: string[] = [];
   readonly released: number[] = [];
@@ -23,7 +23,13 @@ class Store {
     const decision: Decision = { lease: this.asked, claim: undefined, refusals: [], standings: [] };
     if (this.state === 'down') return Promise.reject(new Error('gone'));
     if (this.state === 'up') return Promise.resolve(decision);
+    // What it refuses it need not write.
+    if (this.state === 'full') return Promise.resolve({ ...decision, lease: undefined });
     return new Promise((resolve) => this.#waiting.push(() => resolve(decision)));
+  }
+
+  probe(): Promise<void> {
+    return this.state === 'full' ? Promise.reject(new Error('OOM')) : Promise.resolve();
   }
 
   settle(_lease: number, tokens: number): void {
@@ -134,6 +140,24 @@ describe('while the store is out', () => {
     await admitted(guarded, 8, [everyone]);
     expect(store.asked).toBe(12);
     expect(told.at(-1)).toBe('back');
+  });
+
+  test('refusals alone do not say that a full store takes counts again', async () => {
+    const guarded = guard();
+    store.state = 'down';
+    await admitted(guarded, 3, [everyone]);
+    store.state = 'full';
+    for (let i = 0; i < 3; i++) {
+      await pass(500);
+      expect(await admitted(guarded, 4, [everyone, user])).toBeGreaterThan(0);
+      expect(guarded.out).toBe(true);
+    }
+    expect(store.charged).toEqual([]);
+    store.state = 'up';
+    await pass(500);
+    await admitted(guarded, 1, [everyone]);
+    expect(guarded.out).toBe(false);
+    expect(store.charged).not.toEqual([]);
   });
 
   test('no call waits longer than it may, and a late answer holds nothing', async () => {

@@ -6,6 +6,8 @@ import type { Decision, Demand, Limits, Quota, RateLimiter, Subject, Tier } from
 /** A limiter over a network, which also takes what was counted without it. */
 export interface RemoteRateLimiter extends RateLimiter {
   charge(subject: Subject, requests: number, tokens: number, cost: number): void;
+  /** Rejects where nothing can be written, as by a store that is full: refusals need no writing, and say nothing of that. */
+  probe(): Promise<unknown>;
 }
 
 export interface GuardedRateLimiterOptions {
@@ -77,11 +79,17 @@ export class GuardedRateLimiter implements RateLimiter {
   }
 
   #ask(demand: Demand): Promise<Decision> {
-    const { store, clock, timeoutMs } = this.#options;
+    const { store, clock, timeoutMs, events } = this.#options;
+    const trial = this.#out;
+    const from = clock.now();
     return new Promise((resolve, reject) => {
       let waiting = true;
-      const giveUp = (why: StoreFailure) => {
+      const end = () => {
         waiting = false;
+        events.storeWaited(clock.now() - from);
+      };
+      const giveUp = (why: StoreFailure) => {
+        end();
         this.#failed(why);
         try {
           resolve(this.#decide(demand));
@@ -91,15 +99,15 @@ export class GuardedRateLimiter implements RateLimiter {
       };
       // After a long turn of our own, answers may be there unread when the timer comes: they are read first.
       const stop = clock.after(timeoutMs, () => setImmediate(() => waiting && giveUp('timeout')));
-      Promise.resolve(store.take(demand)).then(
+      Promise.resolve(trial ? this.#try(demand) : store.take(demand)).then(
         (decision) => {
-          this.#answered();
+          if (trial || decision.lease !== undefined) this.#answered();
           // Nobody waits for it any more: the call went on without, and holds nothing of this.
           if (!waiting) {
             if (decision.lease !== undefined) store.settle(decision.lease, 0, 0);
             return;
           }
-          waiting = false;
+          end();
           stop();
           resolve(decision);
         },
@@ -110,6 +118,16 @@ export class GuardedRateLimiter implements RateLimiter {
         },
       );
     });
+  }
+
+  /** A decision by a store that takes what is written. */
+  async #try(demand: Demand): Promise<Decision> {
+    const { store } = this.#options;
+    const [decided, probed] = await Promise.allSettled([store.take(demand), store.probe()]);
+    if (decided.status === 'rejected') throw decided.reason;
+    if (probed.status === 'fulfilled') return decided.value;
+    if (decided.value.lease !== undefined) store.settle(decided.value.lease, 0, 0);
+    throw probed.reason;
   }
 
   #failed(why: StoreFailure): void {

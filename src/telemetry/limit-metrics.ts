@@ -27,6 +27,12 @@ export function createLimitMetrics(registry: Registry): LimitEvents {
     labelNames: ['reason'],
     registers,
   });
+  const waits = new Histogram({
+    name: 'llmbridge_rate_limit_store_wait_seconds',
+    help: 'How long calls waited for the store of the limits, whether it answered or not.',
+    buckets: [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.075, 0.1, 0.25, 1],
+    registers,
+  });
   const failures = new Counter({
     name: 'llmbridge_rate_limit_store_failures_total',
     help: 'Decisions that the store of the limits did not give, or not in time.',
@@ -47,6 +53,7 @@ export function createLimitMetrics(registry: Registry): LimitEvents {
     registers,
   });
   return {
+    storeWaited: (ms) => waits.observe(ms / 1_000),
     storeFailed: (reason) => failures.inc({ reason }),
     storeOut: (out) => up.set(out ? 0 : 1),
     fellBack: (tier, mode) => fallbacks.inc({ tier, mode }),

@@ -147,6 +147,11 @@ export class RedisRateLimiter implements RateLimiter {
     });
   }
 
+  /** Writes what is gone at once. */
+  async probe(): Promise<void> {
+    await this.#redis.set(`${this.#prefix}probe`, '', 'PX', 1);
+  }
+
   /** Where a subject stands. */
   async show(subject: Subject): Promise<Shown> {
     const { requests: calls, tokens: words, budget } = subject.limits;
