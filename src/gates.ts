@@ -39,20 +39,21 @@ export function createGates(
     };
   };
 
-  let { api_keys, jwt } = security;
+  let { api_keys, jwt, groups } = security;
   let sources = sourcesOf(security);
   let gates = make(sources);
 
   return {
     calls: { authenticate: (call) => gates.calls.authenticate(call) },
     metrics: monitoring.metrics.public ? undefined : { authenticate: (call) => gates.metrics.authenticate(call) },
-    paths: ['security.api_keys', 'security.jwt'],
+    paths: ['security.api_keys', 'security.jwt', 'security.groups'],
     prepare({ security: next }) {
       const changed = [
         ...(isDeepStrictEqual(next.api_keys, api_keys) ? [] : ['security.api_keys']),
         ...(isDeepStrictEqual(next.jwt, jwt) ? [] : ['security.jwt']),
+        ...(isDeepStrictEqual(next.groups, groups) ? [] : ['security.groups']),
       ];
-      const nextSources = sourcesOf({ ...security, api_keys: next.api_keys, jwt: next.jwt });
+      const nextSources = sourcesOf({ ...security, api_keys: next.api_keys, jwt: next.jwt, groups: next.groups });
       // A file that is half written may read so; and then anybody could call.
       if (sources.length > 0 && nextSources.length === 0)
         throw new Error('security: the last way to prove who calls would go; that takes a restart');
@@ -60,7 +61,7 @@ export function createGates(
         changed,
         pending: [],
         commit() {
-          ({ api_keys, jwt } = next);
+          ({ api_keys, jwt, groups } = next);
           sources = nextSources;
           gates = make(sources);
         },

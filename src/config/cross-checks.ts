@@ -26,9 +26,28 @@ function* duplicates(value: unknown, path: Path, key: string): Generator<Finding
 function* identityChecks(value: unknown): Generator<Finding> {
   const jwt = ['security', 'jwt'];
   const isSet = (path: Path) => valueAt(value, path) !== undefined;
-  const needsKeys = ['issuer', 'audience', 'models_claim'].find((key) => isSet([...jwt, key]));
+  const needsKeys = ['issuer', 'audience', 'models_claim', 'groups_claim'].find((key) => isSet([...jwt, key]));
   if (needsKeys !== undefined && !isSet([...jwt, 'jwks_url']))
     yield { path: [...jwt, needsKeys], message: 'tokens are checked only where jwks_url says where the keys are' };
+  const groups = Object.keys((valueAt(value, ['security', 'groups']) as object | undefined) ?? {});
+  const keys = list(value, ['security', 'api_keys']);
+  if (
+    groups.length > 0 &&
+    !isSet([...jwt, 'groups_claim']) &&
+    keys.every((key) => valueAt(key, ['groups']) === undefined)
+  )
+    yield {
+      path: ['security', 'groups'],
+      message: 'nobody is in a group: set jwt.groups_claim, or groups of an API key',
+    };
+  if (groups.length > 0)
+    for (const [index, key] of keys.entries())
+      for (const [place, name] of list(key, ['groups']).entries())
+        if (typeof name === 'string' && !groups.includes(name))
+          yield {
+            path: ['security', 'api_keys', index, 'groups', place],
+            message: `there is no group ${JSON.stringify(name)}${didYouMean(name, groups)}`,
+          };
   const certificates = ['server', 'tls', 'client_ca'];
   const userFrom = ['security', 'mtls', 'user_from'];
   if (isSet(userFrom) && !isSet(certificates))

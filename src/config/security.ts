@@ -28,6 +28,7 @@ const apiKey = z.strictObject({
     .transform((hex) => hex.toLowerCase())
     .describe('SHA-256 of the key, in hex; the key itself is never stored.'),
   models: z.array(z.string().min(1)).optional().describe('Models it may ask for; all where not set.'),
+  groups: z.array(z.string().min(1)).optional().describe('Groups that it is in, whose models it may ask for.'),
   expires: day.optional().describe('From when on it is refused.'),
   disabled: z.boolean().default(false).describe('Refused at once.'),
   must_seal: z.boolean().default(false).describe('Chat calls with it must be sealed, whatever `sealing.mode` says.'),
@@ -49,6 +50,7 @@ const jwt = z.strictObject({
     .min(1)
     .optional()
     .describe('Claim that lists the models the user may ask for; a token without it may ask for none.'),
+  groups_claim: z.string().min(1).optional().describe('Claim that lists the groups the user is in.'),
   clock_skew: duration.prefault('30s').describe('Tolerance for `exp` and `nbf`.'),
   jwks_cooldown: duration
     .prefault('30s')
@@ -113,6 +115,10 @@ const failedAttempts = z.strictObject({
   max_wait: duration.prefault('10s').describe('How long one may wait for its turn; those beyond get 429, unjudged.'),
 });
 
+const group = z.strictObject({
+  models: z.array(z.string().min(1)).optional().describe('Models its members may ask for; all where not set.'),
+});
+
 /** Who may call. */
 export const security = z.strictObject({
   anonymous: z
@@ -126,6 +132,10 @@ export const security = z.strictObject({
     .describe('Names, beside the loopback ones, that an anonymous loopback port answers to, as `Host` gives them.'),
   api_keys: z.array(apiKey).default([]).describe('API keys of callers.'),
   jwt: jwt.prefault({}).describe('JSON Web Tokens of callers.'),
+  groups: z
+    .record(z.string().min(1), group)
+    .default({})
+    .describe('Groups of users, by the names that tokens and keys give them.'),
   mtls: mtls.prefault({}).describe('Client certificates.'),
   failed_attempts: failedAttempts.prefault({}).describe('What becomes of those who guess.'),
   request_signing: requestSigning

@@ -2,6 +2,7 @@ import { createHash } from 'node:crypto';
 import { describe, expect, test } from 'vitest';
 import { Fault } from '../kernel/fault.ts';
 import { type ApiKey, createApiKeys } from './api-keys.ts';
+import { createGroupModels } from './group-models.ts';
 import { openedCall } from './testing/opened-call.ts';
 
 const sha256 = (text: string) => createHash('sha256').update(text).digest('hex');
@@ -14,9 +15,19 @@ const key = (secret: string, more: Partial<ApiKey> = {}): ApiKey => ({
 });
 
 const call = openedCall();
+const groupModels = createGroupModels({ staff: { models: ['fast', 'slow'] } });
 
 const ask = (keys: readonly ApiKey[], presented: string | undefined, now = 1_000) =>
-  createApiKeys(keys, { wall: () => now }).identify(call, presented);
+  createApiKeys(keys, groupModels, { wall: () => now }).identify(call, presented);
+
+test('groups narrow what a key may ask for', () => {
+  const told = (more: Partial<ApiKey>) => ask([key('one', more)], 'one');
+  expect(told({ groups: ['staff'] })).toMatchObject({ groups: ['staff'], models: new Set(['fast', 'slow']) });
+  expect(told({ groups: ['staff'], models: ['fast', 'sim'] })).toMatchObject({ models: new Set(['fast']) });
+  expect(told({ groups: [] })).toMatchObject({ groups: [], models: new Set() });
+  expect(told({})).not.toHaveProperty('groups');
+  expect(told({})).not.toHaveProperty('models');
+});
 
 describe('API keys', () => {
   const keys = [key('one'), key('two', { models: ['fast', 'sim'] }), key('schlüssel')];

@@ -2,6 +2,7 @@ import { hash, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Principal } from '../kernel/call.ts';
 import type { Clock } from '../kernel/clock.ts';
 import type { CredentialSource } from './credential.ts';
+import { type GroupModels, inBoth } from './group-models.ts';
 import { invalidCredential } from './refusals.ts';
 
 /** A key that callers may present, known by its hash alone. */
@@ -13,6 +14,8 @@ export interface ApiKey {
   readonly sha256: string;
   /** Models it may ask for; undefined for all. */
   readonly models?: readonly string[] | undefined;
+  /** Groups that its user is in with it; undefined where nothing tells. */
+  readonly groups?: readonly string[] | undefined;
   /** From when on it is refused, in milliseconds since the Unix epoch. */
   readonly expires?: number | undefined;
   readonly disabled: boolean;
@@ -32,19 +35,25 @@ interface Entry {
  * Knows callers by API keys. A key is found by its hash under a salt that is drawn at each start, so that nothing about
  * the stored hashes can be learned from how long a search takes, however many keys there are.
  */
-export function createApiKeys(keys: readonly ApiKey[], clock: Pick<Clock, 'wall'>): CredentialSource {
+export function createApiKeys(
+  keys: readonly ApiKey[],
+  groupModels: GroupModels,
+  clock: Pick<Clock, 'wall'>,
+): CredentialSource {
   const salt = randomBytes(32);
   const salted = (digest: Buffer) => hash('sha256', Buffer.concat([salt, digest]), 'latin1');
   const entries = new Map<string, Entry>();
-  for (const { name, user, sha256, models, expires, disabled, mustSeal } of keys) {
+  for (const { name, user, sha256, models, groups, expires, disabled, mustSeal } of keys) {
     const digest = Buffer.from(sha256, 'hex');
+    const allowed = inBoth(models && new Set(models), groups && groupModels(groups));
     entries.set(salted(digest), {
       digest,
       principal: {
         user,
         method: 'api-key',
         credential: name,
-        ...(models && { models: new Set(models) }),
+        ...(groups && { groups }),
+        ...(allowed && { models: allowed }),
         ...(mustSeal && { mustSeal }),
       },
       expires: expires ?? Number.POSITIVE_INFINITY,

@@ -4,6 +4,7 @@ import { afterEach, beforeEach, describe, expect, test } from 'vitest';
 import { signingKey, type TokenIssuer, tokenIssuer } from '../../test/support/token-issuer.ts';
 import type { Principal } from '../kernel/call.ts';
 import { Fault } from '../kernel/fault.ts';
+import { createGroupModels } from './group-models.ts';
 import { createJsonWebTokens, type JsonWebTokenOptions } from './json-web-tokens.ts';
 import { createJwks } from './jwks.ts';
 import { openedCall } from './testing/opened-call.ts';
@@ -38,6 +39,8 @@ const source = (more: Partial<JsonWebTokenOptions> = {}) =>
     clockSkewMs: 30_000,
     userClaim: 'sub',
     modelsClaim: undefined,
+    groupsClaim: undefined,
+    groupModels: () => undefined,
     clock: { wall: () => wall, now: () => monotonic },
     ...more,
   });
@@ -76,6 +79,30 @@ describe('a token of the issuer', () => {
     expect(await models({ fast: true })).toEqual(new Set());
     expect((await identify(tokens, await issuer.sign(claims)))?.user).toBe('a@example.com');
     expect(await verdict(tokens, await issuer.sign(good))).toBe('CREDENTIAL_INVALID');
+  });
+
+  test('has its groups in a claim, which narrow its models', async () => {
+    const groupModels = createGroupModels({ staff: { models: ['fast', 'slow'] }, admins: {} });
+    const tokens = source({ groupsClaim: 'groups', groupModels });
+    const told = async (claims: object, by = tokens) => {
+      const { groups, models } = (await identify(by, await issuer.sign({ ...good, ...claims }))) ?? {};
+      return { groups, models };
+    };
+    expect(await told({ groups: ['staff', 7, '', 'other'] })).toEqual({
+      groups: ['staff', 'other'],
+      models: new Set(['fast', 'slow']),
+    });
+    expect(await told({ groups: 'staff admins' })).toEqual({ groups: ['staff', 'admins'], models: undefined });
+    expect(await told({})).toEqual({ groups: [], models: new Set() });
+    expect(await told({ groups: { staff: true } })).toEqual({ groups: [], models: new Set() });
+    const both = source({ groupsClaim: 'groups', groupModels, modelsClaim: 'models' });
+    expect(await told({ groups: ['staff'], models: ['slow', 'tiny'] }, both)).toEqual({
+      groups: ['staff'],
+      models: new Set(['slow']),
+    });
+    expect((await told({ groups: ['admins'] }, both)).models).toEqual(new Set());
+    const named = source({ groupsClaim: 'groups' });
+    expect(await told({ groups: ['staff'] }, named)).toEqual({ groups: ['staff'], models: undefined });
   });
 
   test.each<[string, object, boolean]>([
@@ -170,6 +197,61 @@ describe('a forged token', () => {
       .setProtectedHeader({ alg: 'ES256', jwk: theirs.publicKey.export({ format: 'jwk' }) as never })
       .sign(theirs.privateKey);
     expect(await verdict(tokens, inside)).toBe('CREDENTIAL_INVALID');
+  });
+
+  test('with a place in its header where its key is to be had: nobody asks there', async () => {
+    const evil = await tokenIssuer();
+    try {
+      const pem = evil.key.publicKey.export({ type: 'spki', format: 'der' }).toString('base64');
+      for (const header of [
+        { jku: evil.url },
+        { jku: evil.url, kid: evil.key.kid },
+        { x5u: evil.url, kid: evil.key.kid },
+        { x5c: [pem], kid: evil.key.kid },
+        { jwk: evil.key.publicKey.export({ format: 'jwk' }), kid: issuer.key.kid },
+        { kid: '../../../../dev/null' },
+        { kid: `${evil.url}#${issuer.key.kid}` },
+        { kid: "' OR 1=1 --" },
+      ]) {
+        const token = await new SignJWT(good)
+          .setProtectedHeader({ alg: 'ES256', ...header } as never)
+          .sign(evil.key.privateKey);
+        expect(await verdict(source(), token), JSON.stringify(header)).toBe('CREDENTIAL_INVALID');
+      }
+      expect(evil.requests).toBe(0);
+    } finally {
+      await evil.close();
+    }
+  });
+
+  test('with an extension that must be understood, an encrypted one, or two tokens in each other', async () => {
+    const tokens = source();
+    const head = { alg: 'ES256', kid: issuer.key.kid };
+    const critical = new SignJWT(good).setProtectedHeader({ ...head, crit: ['exp'], exp: 1 } as never);
+    expect(await verdict(tokens, await critical.sign(issuer.key.privateKey, { crit: { exp: true } }))).toBe(
+      'CREDENTIAL_INVALID',
+    );
+    const encrypted = `${part({ alg: 'dir', enc: 'A256GCM' })}..AAAA.AAAA.AAAA`;
+    expect(await verdict(tokens, encrypted)).toBeUndefined();
+    const inner = await issuer.sign(good);
+    expect(await verdict(tokens, `${part(head)}.${Buffer.from(inner).toString('base64url')}.AAAA`)).toBe(
+      'CREDENTIAL_INVALID',
+    );
+  });
+
+  test('of any size is refused soon', async () => {
+    const tokens = source();
+    const huge = 'A'.repeat(1 << 20);
+    for (const token of [
+      `${part({ alg: 'ES256', kid: huge })}.${part(good)}.AAAA`,
+      `${part({ alg: 'ES256', kid: issuer.key.kid })}.${huge}.AAAA`,
+      `${part({ alg: 'ES256', kid: issuer.key.kid })}.${part(good)}.${huge}`,
+      `${huge}.${huge}.${huge}`,
+      `${part({ alg: 'ES256', kid: issuer.key.kid })}.${Buffer.from('['.repeat(200_000)).toString('base64url')}.AAAA`,
+    ]) {
+      expect(await verdict(tokens, token)).toBe('CREDENTIAL_INVALID');
+    }
+    expect(issuer.requests).toBeLessThanOrEqual(1);
   });
 
   test('changed in any character of its claims', async () => {

@@ -4,6 +4,7 @@ import type { Principal } from '../kernel/call.ts';
 import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { CredentialSource } from './credential.ts';
+import { type GroupModels, inBoth } from './group-models.ts';
 import { invalidCredential } from './refusals.ts';
 
 export interface JsonWebTokenOptions {
@@ -20,10 +21,15 @@ export interface JsonWebTokenOptions {
   readonly userClaim: string;
   /** Claim with the models that the user may ask for: a list, or words with spaces between. */
   readonly modelsClaim: string | undefined;
+  /** Claim with the groups that the user is in: a list, or words with spaces between. */
+  readonly groupsClaim: string | undefined;
+  readonly groupModels: GroupModels;
   readonly clock: Pick<Clock, 'wall' | 'now'>;
 }
 
 const longestUser = 256;
+/** A token that fits into a request's headers has no more than some hundreds. */
+const mostGroups = 1_000;
 /** How long a token that verified is not verified again, in milliseconds: a signature costs more than all else of a call. */
 const trustMs = 10_000;
 const mostTrusted = 10_000;
@@ -39,23 +45,28 @@ interface Trusted {
 
 const isJwt = (presented: string) => /^[^.]+\.[^.]+\.[^.]*$/.test(presented);
 
-const list = (claim: unknown): readonly unknown[] => {
-  if (typeof claim === 'string') return claim.split(' ');
-  return Array.isArray(claim) ? claim : [];
-};
+/** The words of a claim; what is no text among them does not count. */
+function words(claim: unknown): string[] {
+  const all: readonly unknown[] = typeof claim === 'string' ? claim.split(' ') : Array.isArray(claim) ? claim : [];
+  return all.filter((word) => typeof word === 'string').filter((word) => word !== '');
+}
 
 /** Knows callers by JSON Web Tokens (RFC 7519) that an issuer signed. A token has to say when it expires. */
 export function createJsonWebTokens(options: JsonWebTokenOptions): CredentialSource {
-  const { key, issuer, audience, algorithms, clockSkewMs, userClaim, modelsClaim, clock } = options;
+  const { key, issuer, audience, algorithms, clockSkewMs, userClaim, modelsClaim, groupsClaim, groupModels, clock } =
+    options;
 
   const principalOf = (claims: JWTPayload, kid: string | undefined): Principal => {
     const user = claims[userClaim];
     if (typeof user !== 'string' || user === '' || user.length > longestUser) throw invalidCredential();
     const principal: Principal = { user, method: 'jwt', credential: kid ?? '' };
-    if (modelsClaim === undefined) return principal;
-    // A token without the claim may ask for nothing: it is the issuer who grants models.
-    const models = list(claims[modelsClaim]).filter((model) => typeof model === 'string' && model !== '');
-    return { ...principal, models: new Set(models as string[]) };
+    // A token without a claim that is asked for may ask for nothing: it is the issuer who grants.
+    const groups = groupsClaim === undefined ? undefined : words(claims[groupsClaim]).slice(0, mostGroups);
+    const models = inBoth(
+      modelsClaim === undefined ? undefined : new Set(words(claims[modelsClaim])),
+      groups === undefined ? undefined : groupModels(groups),
+    );
+    return { ...principal, ...(groups && { groups }), ...(models && { models }) };
   };
 
   const trusted = new Map<string, Trusted>();

@@ -265,6 +265,42 @@ security:
   });
 });
 
+describe('groups', () => {
+  test.each(surfaces)(
+    '%s: whoever is in one may ask for its models',
+    async (_name, ask, unauthenticated, forbidden) => {
+      const issuer = await tokenIssuer();
+      const gateway = await startGateway(`
+providers: { sim: { type: simulator, models: [sim] } }
+models:
+  - { name: fast, targets: [{ provider: sim, model: sim }] }
+  - { name: slow, targets: [{ provider: sim, model: sim }] }
+security:
+  anonymous: false
+  groups: { staff: { models: [fast] }, research: { models: [slow] }, admins: {} }
+  api_keys: [{ name: bob-ci, user: bob, groups: [research], sha256: ${sha256(keys.bob)} }]
+  jwt: { jwks_url: "${issuer.url}", groups_claim: groups }
+`);
+      try {
+        const bearer = async (groups: unknown) => ({
+          authorization: `Bearer ${await issuer.sign({ sub: 'alice', groups, exp: Math.floor(Date.now() / 1000) + 60 })}`,
+        });
+        const codes = async (headers: Headers) =>
+          Promise.all(['fast', 'slow', 'sim/sim'].map(async (model) => (await ask(gateway.port, headers, model)).code));
+        expect(await codes(await bearer(['staff', 'others']))).toEqual(['OK', forbidden, forbidden]);
+        expect(await codes(await bearer('staff research'))).toEqual(['OK', 'OK', forbidden]);
+        expect(await codes(await bearer(['admins']))).toEqual(['OK', 'OK', 'OK']);
+        expect(await codes(await bearer(undefined))).toEqual([forbidden, forbidden, forbidden]);
+        expect(await codes({ 'x-api-key': keys.bob })).toEqual([forbidden, 'OK', forbidden]);
+        expect(await codes({ authorization: 'Bearer a.b.c' })).toEqual(Array(3).fill(unauthenticated));
+      } finally {
+        await gateway.stop();
+        await issuer.close();
+      }
+    },
+  );
+});
+
 describe('client certificates', () => {
   const made = certificates();
   const server = made.selfSigned('localhost', 'DNS:localhost,IP:127.0.0.1');
@@ -406,6 +442,11 @@ security:
 test.each([
   ['mtls: { user_from: spiffe }', 'security.mtls.user_from'],
   ['jwt: { issuer: https://issuer.example }', 'security.jwt.issuer'],
+  ['groups: { staff: {} }', 'security.groups'],
+  [
+    `groups: { staff: {} }, api_keys: [{ name: a, user: a, groups: [stuff], sha256: ${sha256('a')} }]`,
+    'there is no group "stuff"',
+  ],
 ])('half a source of credentials is no configuration: %s', async (security, path) => {
   const started = startGateway(`providers: { sim: { type: simulator } }\nsecurity: { ${security} }`);
   await expect(started).rejects.toThrow(path);

@@ -7,6 +7,7 @@ const codeNames: Readonly<Record<number, string>> = Object.fromEntries(
 );
 
 const longestName = 200;
+const mostGroups = 32;
 /** What callers write themselves is cut: a line must not grow with what they send. */
 const short = (text: string) => (text.length > longestName ? `${text.slice(0, longestName)}…` : text);
 
@@ -24,7 +25,7 @@ export function recordOf(call: Call, fault: Fault | undefined, clock: Pick<Clock
     auth: principal.method,
     user: principal.user,
     credential: principal.credential,
-    ...(principal.groups && { groups: principal.groups }),
+    ...(principal.groups && { groups: principal.groups.slice(0, mostGroups).map(short) }),
     ...(call.sealedBy !== '' && { sealed_by: call.sealedBy }),
     ...(call.signedBy !== '' && { signed_by: call.signedBy }),
     address: call.address,
