@@ -22,7 +22,7 @@ const config = `
 providers: { sim: { type: simulator, models: [sim] } }
 security:
   api_keys: [{ name: laptop, user: alice, sha256: ${createHash('sha256').update(key).digest('hex')} }]
-  sealing: { mode: required, keys: [{ id: k1, secret: "${secret.toString('base64')}", user: alice }] }
+  sealing: { mode: required, padding: pow2, keys: [{ id: k1, secret: "${secret.toString('base64')}", user: alice }] }
 `;
 const model = 'sim/sim:tokens=12';
 const question = 'Hello from 東京';
