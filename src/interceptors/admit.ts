@@ -9,6 +9,7 @@ import { consumedCost, consumedTokens } from './consumed.ts';
 import { setLimitHeaders } from './limit-headers.ts';
 import { createSubjects, hasBudgets, hasModels, limitsAnything, type TierLimits } from './limited-subjects.ts';
 import { overLimit } from './over-limit.ts';
+import { PromptCalibration } from './prompt-calibration.ts';
 
 export interface AdmitOptions {
   readonly limits: TierLimits;
@@ -22,12 +23,14 @@ export interface AdmitOptions {
 
 /** A call's estimated use. */
 interface Estimate {
+  /** Tokens of its prompt by their weight alone; 0 where nobody asks. */
+  readonly weighed: number;
   readonly prompt: number;
   readonly tokens: number;
   readonly cost: number;
 }
 
-const free: Estimate = { prompt: 0, tokens: 0, cost: 0 };
+const free: Estimate = { weighed: 0, prompt: 0, tokens: 0, cost: 0 };
 const noNames: readonly string[] = [];
 
 /** The smallest quota of a measure among the subjects, infinite for none. */
@@ -48,6 +51,7 @@ function smallest(subjects: readonly Subject[], measure: 'tokens' | 'budget'): n
 export function createAdmit({ limits, limiter, assumedCompletion, askedModel, events }: AdmitOptions): Interceptor {
   const subjectsOf = createSubjects(limits);
   const limited = limitsAnything(limits);
+  const calibration = new PromptCalibration();
   const byModel = hasModels(limits) || hasBudgets(limits);
 
   /** Where the caller sets no bound, ours is a guess, and no call is refused for good on a guess. */
@@ -55,13 +59,15 @@ export function createAdmit({ limits, limiter, assumedCompletion, askedModel, ev
     const mostTokens = smallest(subjects, 'tokens');
     const mostCost = asked === undefined ? Number.POSITIVE_INFINITY : smallest(subjects, 'budget');
     if (mostTokens === Number.POSITIVE_INFINITY && mostCost === Number.POSITIVE_INFINITY) return free;
-    const prompt = estimatePromptTokens(request, weighBytes);
+    const weighed = estimatePromptTokens(request, weighBytes);
+    const prompt = Math.ceil(weighed * calibration.ratio(request.model));
     const bound = request.maxCompletionTokens ?? request.maxTokens;
     const completion = (bound ?? assumedCompletion) * Math.max(1, request.n ?? 1);
     const tokens = prompt + completion;
     const cost = mostCost === Number.POSITIVE_INFINITY ? 0 : priced(asked, prompt, completion);
-    if (bound !== undefined || (tokens <= mostTokens && cost <= mostCost)) return { prompt, tokens, cost };
+    if (bound !== undefined || (tokens <= mostTokens && cost <= mostCost)) return { weighed, prompt, tokens, cost };
     return {
+      weighed,
       prompt,
       tokens: Math.max(prompt, Math.min(mostTokens, tokens)),
       cost: cost <= mostCost ? cost : Math.max(mostCost, priced(asked, prompt, 0)),
@@ -94,12 +100,15 @@ export function createAdmit({ limits, limiter, assumedCompletion, askedModel, ev
       request: unknown,
       reply: Reply<unknown>,
       lease: number,
-      estimated: number,
+      { weighed, prompt }: Estimate,
     ): Promise<void> => {
       try {
         await method(call, request, reply);
         const { usage } = call;
-        if (estimated > 0 && usage && !usage.estimated) events.estimated(estimated, usage.promptTokens);
+        if (weighed > 0 && usage && !usage.estimated) {
+          events.estimated(prompt, usage.promptTokens);
+          calibration.learn((request as ChatRequest).model, weighed, usage.promptTokens);
+        }
       } finally {
         limiter.settle(lease, consumedTokens(call), consumedCost(call));
       }
@@ -112,11 +121,11 @@ export function createAdmit({ limits, limiter, assumedCompletion, askedModel, ev
       asked: AskedModel | undefined,
       subjects: readonly Subject[],
     ): Promise<void> => {
-      const { prompt, tokens, cost } = estimate(request as ChatRequest, subjects, asked);
-      const demand = { subjects, tokens, cost, claim: call.claim?.claim };
+      const estimated = estimate(request as ChatRequest, subjects, asked);
+      const demand = { subjects, tokens: estimated.tokens, cost: estimated.cost, claim: call.claim?.claim };
       const taken = limiter.take(demand);
       const decision = taken instanceof Promise ? await taken : taken;
-      return serve(call, request, reply, heed(call, demand, decision), prompt);
+      return serve(call, request, reply, heed(call, demand, decision), estimated);
     };
 
     // Not async: a call that nothing is asked of pays nothing.

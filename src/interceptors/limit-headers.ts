@@ -84,7 +84,12 @@ export function setLimitHeaders(
   standings: readonly Standing[],
   refusals: readonly Refusal[],
 ): void {
-  const refusing = (subject: Subject) => refusals.some((refusal) => refusal.subject === subject);
+  // By name: a decision may have come from another process.
+  const refusing = ({ tier, name }: Subject, measure?: Counted) =>
+    refusals.some(
+      ({ subject, measure: over }) =>
+        subject.tier === tier && subject.name === name && (measure === undefined || over === measure),
+    );
   const own = standings.filter(({ subject }) => !isShared(subject) || refusing(subject));
   const told = own.length > 0 ? own : standings;
   let states = '';
@@ -96,9 +101,7 @@ export function setLimitHeaders(
     }
     if (measure === 'budget') continue;
     const matters =
-      lines.find(({ subject }) =>
-        refusals.some((refusal) => refusal.subject === subject && refusal.measure === measure),
-      ) ??
+      lines.find(({ subject }) => refusing(subject, measure)) ??
       lines.find(({ subject }) => subject.tier === 'user') ??
       lines[0];
     if (matters === undefined) continue;
