@@ -9,6 +9,7 @@ import { chaosTable, runLimitsChaos } from '../support/limits-chaos.ts';
 import { chaosHolds } from '../support/limits-chaos-promises.ts';
 import { suite } from '../support/parts.ts';
 import { masterFaults, serverFaults, wayFaults } from '../support/redis-faults.ts';
+import { runReplayChaos } from '../support/replay-chaos.ts';
 import { startToxiproxy, type Toxiproxy } from '../support/toxiproxy.ts';
 
 // The store in trouble, at length: every fault twice, on two gateways of each mode.
@@ -50,6 +51,25 @@ suite('the store in trouble, at length', ['redis-server', 'toxiproxy-server'], (
       const report = await runLimitsChaos({ redis: topology.yaml, faults, instances, lastsMs });
       console.log(chaosTable(report));
       expect(chaosHolds(report, faults, instances)).toBe(true);
+    });
+  });
+
+  describe.each([
+    ['one server', startStandalone],
+    ['Sentinel', startSentinels],
+    ['a cluster', startCluster],
+  ])('%s', (name, start) => {
+    test('no sealed call is served twice', async () => {
+      topology = await start();
+      const once =
+        start === startStandalone
+          ? serverFaults(await topology.master())
+          : masterFaults(topology, ['SIGKILL', 'SIGSTOP']);
+      const report = await runReplayChaos(topology.yaml, [...once, ...once], lastsMs);
+      console.log(name, JSON.stringify(report));
+      expect(report.servedTwice).toBe(0);
+      expect(report.first['ok']).toBeGreaterThan(100);
+      expect(report.again['seal_replayed']).toBeGreaterThan(100);
     });
   });
 });

@@ -11,6 +11,8 @@ export interface Fault {
   readonly out: boolean;
   /** Whether what was counted is lost. */
   readonly forgets: boolean;
+  /** Whether a replica becomes the master. */
+  readonly takenOver: boolean;
   begin(): Promise<unknown>;
   end(): Promise<unknown>;
 }
@@ -26,6 +28,7 @@ export interface Spell {
   /** Of the user who has no limit to speak of: everything that was neither answered nor unchecked. */
   readonly wrong: readonly string[];
   readonly medianMs: number;
+  readonly p95Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
   /** From its beginning to the first gateway that left the store alone. */
@@ -44,6 +47,10 @@ export interface ChaosReport {
   readonly asked: Readonly<Record<OutageMode, number>>;
   /** Lines of the log for each mode's gateways. */
   readonly logged: Readonly<Record<OutageMode, { readonly out: number; readonly back: number }>>;
+  /** Calls that waited for the store, by the gateways' own metric, and those of them that waited longer than 75 and 100 ms. */
+  readonly waits: Readonly<
+    Record<OutageMode, { readonly calls: number; readonly over75: number; readonly over100: number }>
+  >;
   /** Components that health named as amiss while the store was out. */
   readonly amiss: readonly string[];
 }
@@ -59,6 +66,18 @@ interface Call {
   readonly at: number;
   readonly ms: number;
   readonly told: Told;
+}
+
+const noWaits = { calls: 0, over75: 0, over100: 0 };
+
+function waitsOf(texts: readonly string[]) {
+  const sum = (name: string) =>
+    texts.reduce((all, text) => {
+      const line = text.split('\n').find((each) => each.startsWith(`llmbridge_rate_limit_store_wait_seconds_${name}`));
+      return all + Number(line?.slice(line.lastIndexOf(' ') + 1) ?? 0);
+    }, 0);
+  const calls = sum('count');
+  return { calls, over75: calls - sum('bucket{le="0.075"}'), over100: calls - sum('bucket{le="0.1"}') };
 }
 
 const sleep = (ms: number) => new Promise<void>((resolve) => setTimeout(resolve, ms));
@@ -100,12 +119,10 @@ ${usersYaml('alice', 'bob')}`;
       flying.add(call);
     }
   }, everyMs);
-  const up = async (mode: OutageMode): Promise<boolean[]> => {
-    const texts = await Promise.all(
-      (gateways.get(mode)?.all ?? []).map(async ({ url }) => (await fetch(`${url}/metrics`)).text()),
-    );
-    return texts.map((text) => text.includes('llmbridge_rate_limit_store_up 1'));
-  };
+  const metrics = (mode: OutageMode): Promise<string[]> =>
+    Promise.all((gateways.get(mode)?.all ?? []).map(async ({ url }) => (await fetch(`${url}/metrics`)).text()));
+  const up = async (mode: OutageMode): Promise<boolean[]> =>
+    (await metrics(mode)).map((text) => text.includes('llmbridge_rate_limit_store_up 1'));
   const allUp = async () => (await Promise.all(modes.map(up))).flat().every(Boolean);
   const amiss = new Set<string>();
   const look = async () => {
@@ -142,6 +159,7 @@ ${usersYaml('alice', 'bob')}`;
       unchecked,
       wrong,
       medianMs: rank(waits, 0.5),
+      p95Ms: rank(waits, 0.95),
       p99Ms: rank(waits, 0.99),
       maxMs: waits.at(-1) ?? 0,
       noticedMs,
@@ -151,6 +169,7 @@ ${usersYaml('alice', 'bob')}`;
 
   const spans: { fault: Fault; from: number; to: number; noticedMs: number | undefined; backMs: number }[] = [];
   const calms: [number, number][] = [];
+  let waits = { open: noWaits, closed: noWaits, local: noWaits };
   try {
     // The first calls find connections and code cold.
     await sleep(1_000);
@@ -183,6 +202,10 @@ ${usersYaml('alice', 'bob')}`;
     }
     clearInterval(timer);
     await Promise.all(flying);
+    const [open = noWaits, closed = noWaits, local = noWaits] = await Promise.all(
+      modes.map(async (mode) => waitsOf(await metrics(mode))),
+    );
+    waits = { open, closed, local };
   } finally {
     clearInterval(timer);
     await Promise.allSettled(flying);
@@ -203,6 +226,7 @@ ${usersYaml('alice', 'bob')}`;
     limited: each((mode) => alice(mode).filter(({ told }) => told.ok).length),
     asked: each((mode) => alice(mode).length),
     logged: each((mode) => ({ out: lines(mode, 'limit_store_out'), back: lines(mode, 'limit_store_back') })),
+    waits,
     amiss: [...amiss],
   };
 }
@@ -210,7 +234,7 @@ ${usersYaml('alice', 'bob')}`;
 const ms = (value: number | undefined) => (value === undefined ? '-' : String(Math.round(value)));
 
 /** One line for each fault and mode. */
-export const chaosTable = ({ spells, calm, limited, asked, logged }: ChaosReport): string =>
+export const chaosTable = ({ spells, calm, limited, asked, logged, waits }: ChaosReport): string =>
   [
     'fault | mode | calls | admitted | unchecked | wrong | median ms | p99 ms | max ms | noticed ms | back ms',
     ...spells.map(
@@ -220,6 +244,6 @@ export const chaosTable = ({ spells, calm, limited, asked, logged }: ChaosReport
     `without a fault: median ${ms(Math.max(...calm.map(({ medianMs }) => medianMs)))} ms, max ${ms(Math.max(...calm.map(({ maxMs }) => maxMs)))} ms`,
     ...modes.map(
       (mode) =>
-        `${mode}: the user of ${quota} calls an hour was let in ${limited[mode]} times of ${asked[mode]}; store out ${logged[mode].out}, back ${logged[mode].back} times in the log`,
+        `${mode}: the user of ${quota} calls an hour was let in ${limited[mode]} times of ${asked[mode]}; store out ${logged[mode].out}, back ${logged[mode].back} times in the log; of ${waits[mode].calls} calls that waited for it, ${waits[mode].over75} longer than 75 ms, ${waits[mode].over100} longer than 100 ms`,
     ),
   ].join('\n');

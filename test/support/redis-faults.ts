@@ -12,6 +12,7 @@ export function serverFaults(server: RedisServer): readonly Fault[] {
       name: 'kill -9, then started again',
       out: true,
       forgets: true,
+      takenOver: false,
       begin: async () => server.signal('SIGKILL'),
       end: () => server.restart(),
     },
@@ -19,6 +20,7 @@ export function serverFaults(server: RedisServer): readonly Fault[] {
       name: 'SIGSTOP, then SIGCONT',
       out: true,
       forgets: false,
+      takenOver: false,
       begin: async () => server.signal('SIGSTOP'),
       end: async () => server.signal('SIGCONT'),
     },
@@ -26,6 +28,7 @@ export function serverFaults(server: RedisServer): readonly Fault[] {
       name: 'FLUSHALL and SCRIPT FLUSH',
       out: false,
       forgets: true,
+      takenOver: false,
       begin: async () => [await ask(server.port, 'FLUSHALL'), await ask(server.port, 'SCRIPT', 'FLUSH')],
       end: nothing,
     },
@@ -33,6 +36,7 @@ export function serverFaults(server: RedisServer): readonly Fault[] {
       name: 'full (OOM)',
       out: true,
       forgets: false,
+      takenOver: false,
       begin: () => ask(server.port, 'CONFIG', 'SET', 'maxmemory', '1'),
       end: () => ask(server.port, 'CONFIG', 'SET', 'maxmemory', '0'),
     },
@@ -45,6 +49,7 @@ export function wayFaults(proxy: WeatherProxy): readonly Fault[] {
     name,
     out: true,
     forgets: false,
+    takenOver: false,
     begin: () => proxy.change(bad),
     end: () => proxy.change('fair'),
   });
@@ -59,6 +64,7 @@ export function masterFaults(topology: RedisTopology, signals: readonly NodeJS.S
       name: `${signal} to the master, a replica takes over`,
       out: true,
       forgets: false,
+      takenOver: true,
       async begin() {
         dead = await topology.master();
         dead.signal(signal);
@@ -70,7 +76,14 @@ export function masterFaults(topology: RedisTopology, signals: readonly NodeJS.S
     };
   };
   return [
-    { name: 'the master hands over', out: false, forgets: false, begin: () => topology.handOver(), end: nothing },
+    {
+      name: 'the master hands over',
+      out: false,
+      forgets: false,
+      takenOver: true,
+      begin: () => topology.handOver(),
+      end: nothing,
+    },
     ...signals.map(dies),
   ];
 }

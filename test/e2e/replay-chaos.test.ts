@@ -1,0 +1,29 @@
+import { afterEach, describe, expect, test } from 'vitest';
+import { type RedisTopology, startCluster, startStandalone } from '../../src/stores/testing/redis-topologies.ts';
+import { suite } from '../support/parts.ts';
+import { masterFaults, serverFaults } from '../support/redis-faults.ts';
+import { runReplayChaos } from '../support/replay-chaos.ts';
+
+// No sealed call is served twice, whatever happens to the store that remembers them. At length in test/soak/limits.soak.ts.
+
+suite('replays while the store is in trouble', ['redis-server'], () => {
+  let topology: RedisTopology;
+  afterEach(() => topology.stop());
+
+  describe.each([
+    ['one server', startStandalone],
+    ['a cluster', startCluster],
+  ])('%s', (name, start) => {
+    test('no sealed call is served twice', async () => {
+      topology = await start();
+      const faults =
+        start === startStandalone ? serverFaults(await topology.master()) : masterFaults(topology, ['SIGKILL']);
+      const report = await runReplayChaos(topology.yaml, faults, 1_000);
+      console.log(name, JSON.stringify(report));
+      expect(report.servedTwice).toBe(0);
+      expect(report.first['ok']).toBeGreaterThan(20);
+      expect(report.first['admission_unavailable']).toBeGreaterThan(0);
+      expect(report.again['seal_replayed']).toBeGreaterThan(20);
+    }, 90_000);
+  });
+});
