@@ -74,6 +74,26 @@ describe('a sealed request', () => {
     expect(open(sealed)).toBeDefined();
   });
 
+  test('opens with no bit of its header flipped', async () => {
+    const sealed = await alice.seal(method, words, now);
+    for (const field of ['version', 'issuedAt', 'sequence'] as const)
+      for (let bit = 0; bit < 32; bit++)
+        expect(open({ ...sealed, [field]: (sealed[field] ^ (1 << bit)) >>> 0 }), `${field} ${bit}`).toBeUndefined();
+    const flipped = (text: string, bit: number) => {
+      const at = bit >> 4;
+      return text.slice(0, at) + String.fromCharCode(text.charCodeAt(at) ^ (1 << (bit & 15))) + text.slice(at + 1);
+    };
+    // A ring that knows any key by the same secret: the id itself is bound.
+    for (let bit = 0; bit < 32; bit++) {
+      const keyId = flipped('k1', bit);
+      expect(open({ ...sealed, keyId }, 'alice', ringOf({ id: keyId })), `key id ${bit}`).toBeUndefined();
+    }
+    for (let bit = 0; bit < 5 * 16; bit++) expect(open(sealed, flipped('alice', bit))).toBeUndefined();
+    for (let bit = 0; bit < method.length * 16; bit++)
+      expect(open(sealed, 'alice', ring, flipped(method, bit))).toBeUndefined();
+    expect(open({ ...sealed, last: true })).toBeUndefined();
+  });
+
   test('of anything at all is refused, and never a crash', () => {
     const bytes = fc.uint8Array({ maxLength: 64 });
     const any = fc.record({
