@@ -596,6 +596,7 @@ describe.each(clients)('%s', (name) => {
     ['a lone surrogate', 'a\ud800b'],
     ['long ASCII', 'y'.repeat(300_000)],
     ['bytes', Buffer.alloc(100_000, 'é')],
+    ['a few bytes', Buffer.from('{"a":1}')],
   ];
   test.each(bodies)('a body arrives as it is: %s', async (_name, body) => {
     const expected = typeof body === 'string' ? Buffer.from(body) : body;
@@ -606,14 +607,16 @@ describe.each(clients)('%s', (name) => {
         const at = received.indexOf('\r\n\r\n') + 4;
         if (received.length < at + expected.length) return;
         const told = /content-length: (\d+)/.exec(received.toString('latin1', 0, at))?.[1];
-        const same = told === String(expected.length) && received.subarray(at).equals(expected);
+        const title = received.toString('latin1', 0, at).includes('x-title: caf\xe9\r\n');
+        const same = title && told === String(expected.length) && received.subarray(at).equals(expected);
         socket.end(`HTTP/1.1 ${same ? 200 : 400} X\r\nConnection: close\r\nContent-Length: 0\r\n\r\n`);
       });
     });
     server.listen(0, '127.0.0.1');
     await once(server, 'listening');
     cleanups.push(() => server.close());
-    const told = ask(client((server.address() as net.AddressInfo).port), { ...post, body });
+    const headers = { 'x-title': 'caf\xe9' };
+    const told = ask(client((server.address() as net.AddressInfo).port), { ...post, headers, body });
     await told.over;
     expect(told.events).toEqual(['head 200', 'end']);
   });
@@ -634,6 +637,23 @@ describe.each(clients)('%s', (name) => {
     const told = ask(upstream, { ...post, ...request });
     await told.over;
     expect(told.events).toEqual(['error protocol']);
+  });
+
+  test('a certificate of our own that is none: connect', async () => {
+    const told = ask(client(1, { origin: 'https://127.0.0.1:1', tls: { cert: 'no', key: 'no' } }));
+    await told.over;
+    expect(told.events).toEqual(['error connect']);
+  });
+
+  test('a name with several addresses, of which one answers', async () => {
+    const server = await peer((socket) => socket.write(whole));
+    const upstream = client(server.port, { origin: `http://localhost:${server.port}` });
+    for (let i = 0; i < 2; i++) {
+      const told = ask(upstream);
+      await told.over;
+      expect(told.text).toBe('hello');
+    }
+    expect(server.sockets).toHaveLength(1);
   });
 
   test('a provider of another name than its address', async () => {

@@ -92,8 +92,16 @@ export class ConnectionPool<C extends Pooled> {
   }
 
   #start(passenger: Passenger<C>): void {
+    let connection: C;
+    try {
+      connection = this.#take();
+    } catch (cause) {
+      // Options of TLS that make no sense, a certificate that is none.
+      queueMicrotask(() => passenger.fail('connect', cause));
+      return;
+    }
     this.#busy++;
-    passenger.start(this.#take());
+    passenger.start(connection);
   }
 
   #take(): C {

@@ -162,8 +162,12 @@ export class NativeConnection implements Pooled {
     const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
     const text = `${head}content-length: ${length}\r\n\r\n`;
     if (typeof body === 'string' && length <= joined) {
-      socket.write(text + body, length === body.length ? 'latin1' : 'utf8');
-      return;
+      // Both are ASCII, or the body is not and the head may be.
+      const encoding = length === body.length ? 'latin1' : 'utf8';
+      if (encoding === 'latin1' || Buffer.byteLength(text) === text.length) {
+        socket.write(text + body, encoding);
+        return;
+      }
     }
     socket.cork();
     socket.write(text, 'latin1');

@@ -33,12 +33,12 @@ function nameOf(raw: string): FieldName | undefined {
 }
 
 /** Headers by name, without a prototype whose names they could meet. V8 keeps its instances fast, unlike Object.create(null). */
-export class Headers {
+export class HeaderMap {
   [name: string]: string | string[];
 }
-Object.setPrototypeOf(Headers.prototype, null);
+Object.setPrototypeOf(HeaderMap.prototype, null);
 // The compiler's own `constructor` would be found under that name.
-delete (Headers.prototype as { constructor?: unknown }).constructor;
+delete (HeaderMap.prototype as { constructor?: unknown }).constructor;
 
 /** Whether text may stand in a field's value or a reason phrase (RFC 9110 section 5.5; DEL is refused, too). */
 export const isPlain = (text: string): boolean => !foreign.test(text);
@@ -77,7 +77,7 @@ export function readField(text: string, start: number, end: number): boolean {
 const isBlank = (code: number): boolean => code === 32 || code === 9;
 
 /** Adds a value; a second one of a name makes a list. */
-export function addField(headers: Headers, name: string, value: string): void {
+export function addField(headers: HeaderMap, name: string, value: string): void {
   const before = headers[name];
   if (before === undefined) headers[name] = value;
   else if (typeof before === 'string') headers[name] = [before, value];

@@ -1,11 +1,11 @@
 import type { HttpRequest } from '../../kernel/upstream.ts';
 
 const token = /^[!#$%&'*+.^_`|~0-9A-Za-z-]+$/;
-const plain = /^[\t\x20-\x7e]*$/;
+const plain = /^[\t\x20-\x7e\x80-\xff]*$/;
 const target = /^\/[\x21-\x7e]*$/;
 /** They belong to the connection, or to what the gateway is to say about the body. */
 const notTheCallers =
-  /^(?:connection|keep-alive|proxy-connection|te|trailer|transfer-encoding|content-length|upgrade|expect)$/;
+  /^(?:connection|keep-alive|proxy-connection|te|trailer|transfer-encoding|content-length|upgrade|expect)$/i;
 const kept = 8;
 
 interface Fields {
@@ -28,7 +28,7 @@ export class RequestHeads {
     this.#host = host;
   }
 
-  /** The head up to where content-length goes; undefined where something in it is not HTTP's. ASCII alone. */
+  /** The head up to where content-length goes; undefined where something in it is not HTTP's. Latin-1. */
   of({ method, path, headers }: HttpRequest): string | undefined {
     const fields = this.#find(headers) ?? this.#write(headers);
     return fields === undefined || !target.test(path) ? undefined : `${method} ${path} HTTP/1.1\r\n${fields.text}`;

@@ -1,4 +1,4 @@
-import { addField, FieldKind, field, Headers, isPlain, readField } from './header-fields.ts';
+import { addField, FieldKind, field, HeaderMap, isPlain, readField } from './header-fields.ts';
 
 /** How the end of a body is found. */
 export const Framing = { none: 0, length: 1, chunked: 2, close: 3 } as const;
@@ -15,7 +15,7 @@ const prefix = 'HTTP/1.';
 /** The head of one response, line by line. What RFC 9112 leaves open between two readers is refused. */
 export class ResponseHead {
   status = 0;
-  headers = new Headers();
+  headers = new HeaderMap();
   framing: Framing = Framing.none;
   /** Of the body, where `framing` is `length`. */
   length = 0;
@@ -31,7 +31,7 @@ export class ResponseHead {
 
   reset(): void {
     this.status = 0;
-    this.headers = new Headers();
+    this.headers = new HeaderMap();
     this.keepAliveMs = undefined;
     this.#fields = 0;
     this.#length = undefined;
