@@ -3,6 +3,7 @@ import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { Provider } from '../kernel/provider.ts';
 import { createBalancerMetrics } from './balancer-metrics.ts';
+import { createCacheMetrics } from './cache-metrics.ts';
 import { createCallMetrics } from './call-metrics.ts';
 import { createGateMetrics } from './gate-metrics.ts';
 import { createLabels } from './labels.ts';
@@ -45,6 +46,12 @@ test.skipIf(!promtool && process.env['CI'] !== 'true')('promtool finds nothing t
   const events = createBalancerMetrics(metrics.registry, labels, () => [
     { target, breaker: 'open', coolingMs: 1_500, inFlight: 2 },
   ]);
+  const cache = createCacheMetrics(metrics.registry, () => ({ entries: 1, bytes: 600 }));
+  cache.served('hit');
+  cache.waited('process');
+  cache.kept('too_large');
+  cache.evicted('space');
+  cache.storeFailed('corrupt');
   events.ejected(target, 1);
   events.cooled(target, 'limit', 1);
   events.queued('route', 5, false);
@@ -66,6 +73,7 @@ test('the documents name every metric of ours, and none that is not there', asyn
   createBalancerMetrics(metrics.registry, createLabels({ methods: [], providers: [], routes: [] }), () => []);
   createGateMetrics(metrics.registry);
   createLimitMetrics(metrics.registry);
+  createCacheMetrics(metrics.registry, () => undefined);
   const text = await metrics.text();
   const names = new Set([...text.matchAll(/^# TYPE (\w+)/gm)].map(([, name = '']) => name));
   const operations = read('operations.md');
