@@ -97,8 +97,13 @@ fmt: deps ## Format protos and code, and apply safe fixes
 	biome check --write
 
 .PHONY: bench
-bench: build ## Measure the gateway beside a bare proxy
+bench: build ## Measure the gateway beside its references (needs wrk, h2load, nginx, Go); ARGS='--help' says what can be measured
 	node bench/run.ts $(ARGS)
+
+REF ?= HEAD
+.PHONY: bench-compare
+bench-compare: build ## Measure this tree beside another commit: REF=main
+	scripts/bench-compare.sh $(REF) $(ARGS)
 
 .PHONY: docker-build
 docker-build: ## Build the image llm-gateway:latest

@@ -1,26 +1,37 @@
 import { execFile } from 'node:child_process';
-import { writeFileSync } from 'node:fs';
+import { readFileSync, rmSync, writeFileSync } from 'node:fs';
 import http2 from 'node:http2';
 import { join } from 'node:path';
 import { promisify } from 'node:util';
 
 const run = promisify(execFile);
 
-/** One measured load: how many requests, at what rate, with which latencies; 0 where these are not known. */
+/** One measured load: how many requests or chunks, at what rate, with which latencies; 0 where these are not known. */
 export interface Load {
   readonly requests: number;
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  readonly p999Ms: number;
   readonly errors: number;
+}
+
+/** Where load is made, and who calls. */
+export interface LoadMaker {
+  readonly core: number;
+  /** For files of the load's own. */
+  readonly folder: string;
+  /** Value of `authorization`. */
+  readonly authorization: string;
+  /** The program that reads streams (bench/floor). */
+  readonly floor: string;
 }
 
 const path = '/v1/chat/completions';
 
-/** HTTP/1.1 by wrk, from one core. */
+/** HTTP/1.1 by wrk: so many connections, each with its next request as soon as the last is answered. */
 export async function wrk(
-  core: number,
-  folder: string,
+  { core, folder, authorization }: LoadMaker,
   port: number,
   body: string,
   connections: number,
@@ -31,61 +42,105 @@ export async function wrk(
     script,
     `wrk.method = "POST"
 wrk.headers["content-type"] = "application/json"
+wrk.headers["authorization"] = ${JSON.stringify(authorization)}
 wrk.body = ${JSON.stringify(body)}
 done = function(summary, latency)
   local e = summary.errors
-  io.write(string.format("RESULT %d %d %d %d %d\\n", summary.requests, summary.duration,
-    latency:percentile(50), latency:percentile(99), e.status + e.timeout + e.read + e.connect))
+  io.write(string.format("RESULT %d %d %d %d %d %d\\n", summary.requests, summary.duration,
+    latency:percentile(50), latency:percentile(99), latency:percentile(99.9), e.status + e.timeout + e.read + e.connect))
 end
 `,
   );
   const url = `http://127.0.0.1:${port}${path}`;
-  const command = ['-c', String(core), 'wrk', '-t1', `-c${connections}`, `-d${seconds}s`, '-s', script, url];
-  const { stdout } = await run('taskset', command);
-  const [requests, micros, p50, p99, errors] = (/RESULT (.+)/.exec(stdout)?.[1] ?? '').split(' ').map(Number);
+  const command = [
+    '-c',
+    String(core),
+    'wrk',
+    '-t1',
+    `-c${connections}`,
+    `-d${seconds}s`,
+    '--timeout',
+    '30s',
+    '-s',
+    script,
+  ];
+  const { stdout } = await run('taskset', [...command, url]);
+  const [requests, micros, p50 = 0, p99 = 0, p999 = 0, errors = 0] = (/RESULT (.+)/.exec(stdout)?.[1] ?? '')
+    .split(' ')
+    .map(Number);
   if (requests === undefined || micros === undefined) throw new Error(`wrk said ${stdout}`);
-  return {
-    requests,
-    perSecond: (requests / micros) * 1e6,
-    p50Ms: (p50 ?? 0) / 1_000,
-    p99Ms: (p99 ?? 0) / 1_000,
-    errors: errors ?? 0,
-  };
+  const perSecond = (requests / micros) * 1e6;
+  return { requests, perSecond, p50Ms: p50 / 1_000, p99Ms: p99 / 1_000, p999Ms: p999 / 1_000, errors };
 }
 
-export const grpcPath = '/llmbridge.v1.ChatService/ChatCompletion';
-export const grpcStreamPath = '/llmbridge.v1.ChatService/StreamChatCompletion';
+/** What h2load sends. */
+export interface H2Load {
+  readonly port: number;
+  readonly path: string;
+  readonly body: string | Uint8Array;
+  readonly contentType: string;
+  /** Over HTTP/1.1, one request at a time on each connection. */
+  readonly http1?: boolean;
+  readonly connections: number;
+  readonly streams: number;
+  readonly seconds: number;
+  /** Requests a second, all connections together; as fast as they are answered where undefined. */
+  readonly rate?: number;
+}
 
-/** gRPC by h2load, from one core: `connections` with `streams` requests at once on each. */
-export async function h2load(
-  core: number,
-  frame: string,
-  port: number,
-  connections: number,
-  streams: number,
-  seconds: number,
-  path = grpcPath,
-): Promise<Load> {
+/** HTTP/2, or HTTP/1.1 at a rate, by h2load. */
+export async function h2load({ core, folder, authorization }: LoadMaker, load: H2Load): Promise<Load> {
+  const { port, connections, streams, seconds, rate } = load;
+  const [body, log] = [join(folder, 'h2load.body'), join(folder, 'h2load.log')];
+  writeFileSync(body, load.body);
+  const headers = [`content-type: ${load.contentType}`, `authorization: ${authorization}`, 'te: trailers'];
   const { stdout } = await run('taskset', [
     ...['-c', String(core), 'h2load', '-t1', '-c', String(connections), '-m', String(streams), '-D', String(seconds)],
-    ...['-d', frame, '-H', 'content-type: application/grpc', '-H', 'te: trailers'],
-    `http://127.0.0.1:${port}${path}`,
+    ...['-d', body, '--log-file', log, ...headers.flatMap((header) => ['-H', header])],
+    ...(load.http1 === true ? ['--h1'] : []),
+    ...(rate === undefined ? [] : ['--rps', String(Math.max(1, Math.round(rate / connections)))]),
+    `http://127.0.0.1:${port}${load.path}`,
   ]);
   const total = /(\d+) succeeded, (\d+) failed/.exec(stdout);
-  const perSecond = Number(/([\d.]+) req\/s/.exec(stdout)?.[1]);
   if (total === null) throw new Error(`h2load said ${stdout}`);
+  const latencies = readFileSync(log, 'utf8')
+    .split('\n')
+    .filter((line) => line !== '')
+    .map((line) => Number(line.split('\t')[2]))
+    .sort((a, b) => a - b);
+  rmSync(log);
+  const at = (share: number) => (latencies[Math.floor(latencies.length * share)] ?? 0) / 1_000;
   return {
     requests: Number(total[1]),
-    perSecond,
-    // h2load tells the mean only.
-    p50Ms: 0,
-    p99Ms: 0,
+    perSecond: Number(/([\d.]+) req\/s/.exec(stdout)?.[1]),
+    p50Ms: at(0.5),
+    p99Ms: at(0.99),
+    p999Ms: at(0.999),
     errors: Number(total[2]),
   };
 }
 
+/** Reads so many streams at once with a program that knows when each chunk was sent. */
+export async function readStreams(
+  { core, authorization, floor }: LoadMaker,
+  mode: 'read-sse' | 'read-grpc',
+  where: string,
+  streams: number,
+  seconds: number,
+  environment: Readonly<Record<string, string>>,
+): Promise<Load> {
+  const { stdout } = await run('taskset', ['-c', String(core), floor, mode, where, `${streams}:${seconds}`], {
+    env: { ...process.env, ...environment, AUTHORIZATION: authorization },
+  });
+  const { chunks, broken, ...latencies } = JSON.parse(stdout) as Omit<Load, 'requests'> & {
+    readonly chunks: number;
+    readonly broken: number;
+  };
+  return { ...latencies, requests: chunks, perSecond: chunks / seconds, errors: broken };
+}
+
 /** Makes one gRPC call and throws unless it went well: h2load does not look at trailers. */
-export async function checkGrpc(port: number, frame: Buffer, path = grpcPath): Promise<void> {
+export async function checkGrpc(port: number, path: string, frame: Uint8Array, authorization: string): Promise<void> {
   const session = http2.connect(`http://127.0.0.1:${port}`);
   try {
     await new Promise<void>((resolve, reject) => {
@@ -95,6 +150,7 @@ export async function checkGrpc(port: number, frame: Buffer, path = grpcPath): P
         ':path': path,
         'content-type': 'application/grpc',
         te: 'trailers',
+        authorization,
       });
       let status: unknown;
       let bytes = 0;
@@ -117,10 +173,10 @@ export async function checkGrpc(port: number, frame: Buffer, path = grpcPath): P
 }
 
 /** Makes one HTTP call and throws unless the answer has the text. */
-export async function checkHttp(port: number, body: string, text: string): Promise<void> {
+export async function checkHttp(port: number, body: string, text: string, authorization: string): Promise<void> {
   const response = await fetch(`http://127.0.0.1:${port}${path}`, {
     method: 'POST',
-    headers: { 'content-type': 'application/json' },
+    headers: { 'content-type': 'application/json', authorization },
     body,
   });
   const answer = await response.text();

@@ -1,4 +1,5 @@
-import { create, toBinary } from '@bufbuild/protobuf';
+import { create, fromJson, toBinary } from '@bufbuild/protobuf';
+import { StructSchema } from '@bufbuild/protobuf/wkt';
 import { ChatCompletionRequestSchema } from '../gen/es/llmbridge/v1/chat_service_pb.ts';
 import { Role } from '../gen/es/llmbridge/v1/content_pb.ts';
 
@@ -21,9 +22,16 @@ const chat = {
 export const jsonRequest = JSON.stringify(chat);
 export const streamRequest = JSON.stringify({ ...chat, stream: true });
 
-/** The same request as one length-prefixed gRPC message. */
-export function grpcRequest(): Buffer {
-  const message = toBinary(
+/** The same with a prompt of so many bytes. */
+export const requestOfSize = (bytes: number): string =>
+  JSON.stringify({
+    ...chat,
+    messages: [{ role: 'user', content: question.repeat(Math.ceil(bytes / question.length)).slice(0, bytes) }],
+  });
+
+/** The same request as a gRPC message; the method that streams takes the same. */
+export function grpcMessage(): Uint8Array {
+  return toBinary(
     ChatCompletionRequestSchema,
     create(ChatCompletionRequestSchema, {
       model: MODEL,
@@ -35,6 +43,14 @@ export function grpcRequest(): Buffer {
       maxTokens: 200,
     }),
   );
+}
+
+/** The same as a google.protobuf.Struct, for a server without types of its own. */
+export const structMessage = (stream: boolean): Uint8Array =>
+  toBinary(StructSchema, fromJson(StructSchema, stream ? { ...chat, stream } : chat));
+
+/** A message with its length before it, as gRPC sends it. */
+export function framed(message: Uint8Array): Buffer {
   const prefix = Buffer.alloc(5);
   prefix.writeUInt32BE(message.length, 1);
   return Buffer.concat([prefix, message]);

@@ -15,11 +15,17 @@ export interface Pinned {
   output(): string;
 }
 
-/** Starts a program on a core. */
-export function startOn(core: number, command: readonly string[], environment: NodeJS.ProcessEnv = {}): Pinned {
+/** Starts a program on a core, in that folder where one is given. */
+export function startOn(
+  core: number,
+  command: readonly string[],
+  environment: NodeJS.ProcessEnv = {},
+  folder?: string,
+): Pinned {
   const child: ChildProcess = spawn('taskset', ['-c', String(core), ...command], {
     stdio: ['ignore', 'pipe', 'pipe'],
     env: { ...process.env, ...environment },
+    cwd: folder,
   });
   let output = '';
   const keep = (bytes: Buffer) => {

@@ -7,13 +7,14 @@ export interface Sample {
   readonly memory: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  readonly p999Ms: number;
   readonly errors: number;
 }
 
 /** By what was measured, then by who. */
 export type Samples = ReadonlyMap<string, ReadonlyMap<string, readonly Sample[]>>;
 
-const heading = `${' '.repeat(18)}   CPU µs   min to max       x bare      /s   p50 ms   p99 ms   MB   errors`;
+const heading = `${' '.repeat(18)}   CPU µs   min to max       x bare      /s   p50 ms   p99 ms p99.9 ms   MB   errors`;
 
 const median = (numbers: readonly number[]): number =>
   [...numbers].sort((a, b) => a - b)[Math.floor(numbers.length / 2)] ?? Number.NaN;
@@ -23,22 +24,21 @@ export interface Row {
   readonly who: string;
   readonly micros: number;
   readonly range: string;
-  /** Against the bare proxy in the same measurement; gRPC has none of its own and is held against JSON's. */
+  /** Against the bare proxy of the measurement: node:http for JSON and SSE, grpc-go for gRPC. */
   readonly ratio: number;
   readonly perSecond: number;
   readonly p50Ms: number;
   readonly p99Ms: number;
+  readonly p999Ms: number;
   readonly memory: number;
   readonly errors: number;
 }
 
 /** Medians of the samples, by what was measured and who. */
 export function rowsOf(samples: Samples): Row[] {
-  const bareOf = (what: string): number => {
-    const rows = samples.get(what) ?? new Map<string, Sample[]>();
-    const json = [...samples].find(([name]) => name.startsWith('JSON'))?.[1];
-    const bare = rows.get('bare Node proxy') ?? (what.startsWith('gRPC') ? json?.get('bare Node proxy') : undefined);
-    return median((bare ?? []).map((sample) => sample.micros));
+  const bareOf = (rows: ReadonlyMap<string, readonly Sample[]>): number => {
+    const bare = rows.get('bare Node proxy') ?? rows.get('grpc-go, bare') ?? [];
+    return median(bare.map((sample) => sample.micros));
   };
   return [...samples].flatMap(([what, rows]) =>
     [...rows].map(([who, list]) => {
@@ -49,10 +49,11 @@ export function rowsOf(samples: Samples): Row[] {
         who,
         micros: of('micros'),
         range: `${Math.min(...micros).toFixed(1)} to ${Math.max(...micros).toFixed(1)}`,
-        ratio: of('micros') / bareOf(what),
+        ratio: of('micros') / bareOf(rows),
         perSecond: of('perSecond'),
         p50Ms: of('p50Ms'),
         p99Ms: of('p99Ms'),
+        p999Ms: of('p999Ms'),
         memory: of('memory'),
         errors: list.reduce((sum, sample) => sum + sample.errors, 0),
       };
@@ -78,6 +79,7 @@ export function print(rows: readonly Row[]): void {
       Math.round(row.perSecond).toString().padStart(7),
       shown(row.p50Ms).padStart(8),
       shown(row.p99Ms).padStart(8),
+      shown(row.p999Ms).padStart(8),
       Math.round(row.memory).toString().padStart(4),
       row.errors.toString().padStart(6),
     ];

@@ -28,6 +28,10 @@ func servePaced(address, spec string) error {
 	if err != nil {
 		return err
 	}
+	http.HandleFunc("/v1/models", func(w http.ResponseWriter, _ *http.Request) {
+		w.Header().Set("content-type", "application/json")
+		fmt.Fprint(w, `{"object":"list","data":[{"id":"gpt-4o-mini","object":"model","created":1780000000,"owned_by":"openai"}]}`)
+	})
 	http.HandleFunc("/", func(w http.ResponseWriter, r *http.Request) {
 		w.Header().Set("content-type", "text/event-stream")
 		flusher := w.(http.Flusher)
