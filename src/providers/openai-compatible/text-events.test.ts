@@ -41,7 +41,9 @@ describe('events that are alike but for their words', () => {
     const pieces = fc.array(fc.record({ content: words, padding: fc.option(fc.string(), { nil: undefined }) }));
     fc.assert(
       fc.property(pieces, fc.boolean(), (all, padded) => {
-        const events = all.map((piece) => eventOf(padded ? { padding: '', ...piece } : { content: piece.content }));
+        const events = all.map((piece) =>
+          eventOf(padded ? { ...piece, padding: piece.padding ?? '' } : { content: piece.content }),
+        );
         expect(read(events)).toEqual(read(unlike(events)));
       }),
       { numRuns: 300 },
