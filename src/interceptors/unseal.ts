@@ -84,6 +84,17 @@ function decode(plaintext: Uint8Array): ChatRequest {
 }
 
 /**
+ * A fault without a provider's words, which may quote what was sealed: the RPC protocols tell errors in the clear. Our own
+ * words name models and fields, never contents.
+ */
+function withoutWords(fault: Fault): Fault {
+  const { reason, detail } = fault;
+  if (detail.blame === undefined || reason === 'PARAMETER_UNSUPPORTED') return fault;
+  const { violations: _violations, metadata: _metadata, providerCode: _providerCode, ...kept } = detail;
+  return new Fault(reason, 'the provider failed the sealed call; its words are not told in the clear', kept);
+}
+
+/**
  * Opens sealed chat requests before the method, and seals its reply: for the RPC protocols, where what is sealed is the
  * binary form of a message. The OpenAI-shaped surface seals JSON text, and opens it before its requests come here.
  */
@@ -97,7 +108,11 @@ export function createUnseal({ mode, seals }: UnsealOptions): Interceptor {
       const opened = await seals.open(call, sealed, call.method);
       const shape = call.method.endsWith('/StreamChatCompletion') ? streamShape : wholeShape;
       const sealing = new SealedReply(reply as Reply<Message>, shape, opened);
-      await method(call, decode(opened.plaintext), sealing as Reply<unknown>);
+      try {
+        await method(call, decode(opened.plaintext), sealing as Reply<unknown>);
+      } catch (thrown) {
+        throw withoutWords(Fault.from(thrown));
+      }
       sealing.end();
     };
     // Not async: a call in the clear pays nothing for those that are sealed.
