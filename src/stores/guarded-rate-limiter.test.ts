@@ -176,7 +176,32 @@ describe('while the store is out', () => {
     store.speak();
     await pass(0);
     expect(store.released).toEqual([0, 0, 0, 0, 0]);
+    // Late is not there, but worth a call's try.
+    expect(guarded.out).toBe(true);
+    store.state = 'up';
+    await admitted(guarded, 1, [everyone]);
     expect(guarded.out).toBe(false);
+  });
+
+  test('one that is always late is tried by one call at a time', async () => {
+    store.state = 'silent';
+    const guarded = guard();
+    for (let i = 0; i < 3; i++) {
+      const taken = guarded.take({ subjects: [everyone], tokens: 5, cost: 0 });
+      await pass(50);
+      await taken;
+    }
+    expect(guarded.out).toBe(true);
+    for (let i = 0; i < 4; i++) {
+      store.speak();
+      await pass(0);
+      const tried = guarded.take({ subjects: [everyone], tokens: 5, cost: 0 });
+      expect(await admitted(guarded, 5, [everyone])).toBe(5);
+      await pass(50);
+      await tried;
+    }
+    expect(store.asked).toBe(7);
+    expect(told.filter((each) => each === 'back')).toEqual([]);
   });
 
   test('what was counted meanwhile is handed over afterwards', async () => {

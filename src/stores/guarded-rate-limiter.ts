@@ -101,12 +101,14 @@ export class GuardedRateLimiter implements RateLimiter {
       const stop = clock.after(timeoutMs, () => setImmediate(() => waiting && giveUp('timeout')));
       Promise.resolve(trial ? this.#try(demand) : store.take(demand)).then(
         (decision) => {
-          if (trial || decision.lease !== undefined) this.#answered();
-          // Nobody waits for it any more: the call went on without, and holds nothing of this.
+          // Nobody waits for it any more: the call went on without, and holds nothing of this. One that is late each time
+          // is no better than one that is silent, but another call may try it.
           if (!waiting) {
+            this.#restsUntil = 0;
             if (decision.lease !== undefined) store.settle(decision.lease, 0, 0);
             return;
           }
+          if (trial || decision.lease !== undefined) this.#answered();
           end();
           stop();
           resolve(decision);
