@@ -1,12 +1,14 @@
 /**
  * What limits cost: CPU microseconds of a call that does nothing else, without limits, with all three tiers and measures in
- * memory, and with the same in Redis, in turn and with 64 calls in flight; and what a subject takes of memory in each store.
+ * memory, and with the same in Redis, one server and a cluster of six, in turn and with 64 calls in flight; and what a
+ * subject takes of memory in each store.
  *
  *   node --expose-gc bench/limits.ts
  */
 
 import { create } from '@bufbuild/protobuf';
 import type { Redis } from 'ioredis';
+import { parse } from 'yaml';
 import { ChatCompletionRequestSchema } from '../gen/es/llmbridge/v1/chat_service_pb.ts';
 import { createAdmit } from '../src/interceptors/admit.ts';
 import { Call } from '../src/kernel/call.ts';
@@ -17,9 +19,9 @@ import type { Method } from '../src/kernel/method.ts';
 import type { Limits, RateLimiter } from '../src/kernel/rate-limiter.ts';
 import { GuardedRateLimiter } from '../src/stores/guarded-rate-limiter.ts';
 import { MemoryRateLimiter } from '../src/stores/memory/rate-limiter.ts';
-import { connectRedis } from '../src/stores/redis/connection.ts';
+import { connectRedis, type RedisPlace } from '../src/stores/redis/connection.ts';
 import { RedisRateLimiter } from '../src/stores/redis/rate-limiter.ts';
-import { startRedis } from '../src/stores/testing/redis-server.ts';
+import { type RedisTopology, startCluster, startStandalone } from '../src/stores/testing/redis-topologies.ts';
 
 const WARM_UP = 2;
 const ROUNDS = 9;
@@ -80,40 +82,73 @@ const serverCpu = async (redis: Redis) => {
   return (number(info, 'used_cpu_sys') + number(info, 'used_cpu_user')) * 1e6;
 };
 
-const server = await startRedis();
-const ready = Promise.withResolvers<void>();
-const redis = connectRedis({ url: server.url, failed: ready.reject, ready: () => ready.resolve() });
-await ready.promise;
-const inRedis = new RedisRateLimiter({ redis, prefix: 'bench:', leaseMs: 30_000, epochGuardMs: 0, clock: systemClock });
-const guarded = new GuardedRateLimiter({
-  store: inRedis,
-  local: new MemoryRateLimiter(systemClock),
-  timeoutMs: 5_000,
-  onOutage: { global: 'local', user: 'local', ip: 'local', model: 'local', user_model: 'local' },
-  onClaimOutage: 'closed',
-  instances: 1,
-  clock: systemClock,
-  events: noLimitEvents,
-});
+/** Limits in the Redis of a topology, and the server that they are in. */
+async function openStore({ yaml }: RedisTopology) {
+  const ready = Promise.withResolvers<void>();
+  const redis = connectRedis({
+    ...(parse(yaml) as RedisPlace),
+    key: 'bench:{limits}',
+    failed: ready.reject,
+    ready: () => ready.resolve(),
+  });
+  await ready.promise;
+  const limiter = new RedisRateLimiter({
+    redis,
+    prefix: 'bench:',
+    leaseMs: 30_000,
+    epochGuardMs: 0,
+    clock: systemClock,
+  });
+  const guarded = new GuardedRateLimiter({
+    store: limiter,
+    local: new MemoryRateLimiter(systemClock),
+    timeoutMs: 5_000,
+    onOutage: { global: 'local', user: 'local', ip: 'local', model: 'local', user_model: 'local' },
+    onClaimOutage: 'closed',
+    instances: 1,
+    clock: systemClock,
+    events: noLimitEvents,
+  });
+  return { redis, limiter, guarded };
+}
 
+const topologies = [await startStandalone(), await startCluster()] as const;
+const [alone, clustered] = [await openStore(topologies[0]), await openStore(topologies[1])];
+
+interface Way {
+  readonly name: string;
+  readonly method: Method<unknown, unknown>;
+  readonly redis?: Redis;
+  readonly times: number[];
+  readonly serverTimes: number[];
+}
+const way = (name: string, method: Method<unknown, unknown>, redis?: Redis): Way => ({
+  name,
+  method,
+  ...(redis && { redis }),
+  times: [],
+  serverTimes: [],
+});
 const ways = [
-  { name: 'off', method: serve, times: [] as number[] },
-  { name: 'memory', method: limited(new MemoryRateLimiter(systemClock)), times: [] as number[] },
-  { name: 'Redis', method: limited(guarded), times: [] as number[] },
+  way('off', serve),
+  way('memory', limited(new MemoryRateLimiter(systemClock))),
+  way('Redis', limited(alone.guarded), alone.redis),
+  way('a cluster', limited(clustered.guarded), clustered.redis),
 ];
-const serverTimes: number[] = [];
 for (let round = -WARM_UP; round < ROUNDS; round++) {
-  for (const { name, method, times } of round % 2 === 0 ? ways : ways.toReversed()) {
-    const before = await serverCpu(redis);
+  for (const { method, redis, times, serverTimes } of round % 2 === 0 ? ways : ways.toReversed()) {
+    const before = redis ? await serverCpu(redis) : 0;
     const cost = await costOf(method);
     if (round < 0) continue;
     times.push(cost);
-    if (name === 'Redis') serverTimes.push(((await serverCpu(redis)) - before) / CALLS);
+    if (redis) serverTimes.push(((await serverCpu(redis)) - before) / CALLS);
   }
 }
 const median = (times: readonly number[]) => times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;
-for (const { name, times } of ways) console.log(`${name}: ${median(times).toFixed(2)} µs a call`);
-console.log(`the server's own part: ${median(serverTimes).toFixed(2)} µs a call`);
+for (const { name, redis, times, serverTimes } of ways) {
+  const own = redis ? `, and ${median(serverTimes).toFixed(2)} µs of the server` : '';
+  console.log(`${name}: ${median(times).toFixed(2)} µs a call${own}`);
+}
 
 const oneCall = { requests: minute(1e9), tokens: minute(1e12), concurrent: 1_000 };
 const subject = (i: number) => ({ tier: 'user' as const, name: `user-${i}`, limits: oneCall });
@@ -126,6 +161,7 @@ for (let i = 0; i < SUBJECTS; i++) {
 }
 globalThis.gc?.();
 console.log(`memory: ${Math.round((process.memoryUsage().heapUsed - heap) / memory.size)} bytes a user in one slot`);
+const { redis, limiter: inRedis } = alone;
 await redis.flushall();
 const empty = number(await redis.info('memory'), 'used_memory');
 for (let i = 0; i < SUBJECTS; i += 100) {
@@ -137,6 +173,8 @@ for (let i = 0; i < SUBJECTS; i += 100) {
 await redis.ping();
 const full = number(await redis.info('memory'), 'used_memory');
 console.log(`Redis: ${Math.round((full - empty) / (await redis.dbsize()))} bytes a user in one slot`);
-inRedis.close();
-redis.disconnect();
-await server.stop();
+for (const { limiter, redis } of [alone, clustered]) {
+  limiter.close();
+  redis.disconnect();
+}
+for (const topology of topologies) await topology.stop();
