@@ -297,8 +297,20 @@ function invalidReplies(good: ReplyVector, again: ReplyVector) {
     const ciphertext = hex(aesGcmSeal(key, Buffer.from(nonce, 'hex'), aad(additional), plaintext));
     return bad(name, { ...one, nonce, ciphertext }, two, three);
   };
+  /** An empty message, sealed as the gateway could, but for its nonce. */
+  const genuine = (sequence: number, nonceOf: number): SealedReply => {
+    const issued_at = one.issued_at;
+    const aad = replyAad({ method, keyId: key_id, issuedAt: issued_at, user }, { sequence, last: true });
+    const nonce = replyNonce(nonceOf);
+    const ciphertext = hex(aesGcmSeal(Buffer.from(good.reply_key, 'hex'), nonce, aad, Buffer.alloc(0)));
+    const salt = nonceOf === 0 ? one.salt : '';
+    return { version: 1, key_id, issued_at, nonce: hex(nonce), ciphertext, salt, sequence, last: true };
+  };
   return [
     bad('nothing at all'),
+    bad('with a message after the last, though it verifies', one, two, three, genuine(3, 3)),
+    bad('with a sequence that is not its place, though it verifies', genuine(1, 0)),
+    bad('beginning at 1, though it verifies', { ...genuine(1, 1), salt: one.salt }),
     bad('of another version', { ...one, version: 2 }, two, three),
     bad('of another key id', { ...one, key_id: 'k1' }, two, three),
     bad('with a key id left out of a message', one, { ...two, key_id: '' }, three),
