@@ -26,8 +26,11 @@ export interface ResponseStore {
    * alive until it is released, and lapses when its process dies. Whoever can't be told that another has it, has it.
    */
   claim?(key: string): Promise<Turn>;
-  /** After `put`, so that whoever claims next finds the answer. */
-  release?(key: string): void;
+  /**
+   * After `put`, so that whoever claims next finds the answer. `unkept` tells that there was an answer, which can't be
+   * found: whoever waits for it asks by itself, as the next one would leave none either.
+   */
+  release?(key: string, unkept: boolean): void;
   close(): Promise<void>;
 }
 

@@ -121,6 +121,11 @@ const open = (sent: ReturnType<ReturnType<typeof setUp>['reply']>, ...words: str
   sent.handler.data(events(...words));
 };
 
+const answerStream = (sent: ReturnType<ReturnType<typeof setUp>['reply']>) => {
+  open(sent, 'short', 'finish', '[DONE]');
+  sent.handler.end();
+};
+
 describe('an answer that was given before', () => {
   test('is given again, whole or streamed, whichever it was', async () => {
     const { begin, sent, upstream, told } = setUp();
@@ -413,7 +418,7 @@ describe('over several processes', () => {
   /** A store whose claims the test decides on. */
   class ClaimedStore implements ResponseStore {
     readonly puts = new Map<string, KeptAnswer>();
-    readonly released: string[] = [];
+    readonly released: ('unkept' | 'free')[] = [];
     theirs = true;
     asked = 0;
     get = (key: string) => Promise.resolve(this.puts.get(key));
@@ -424,7 +429,7 @@ describe('over several processes', () => {
       this.asked++;
       return Promise.resolve({ kept: this.puts.get(key), ours: !this.theirs });
     };
-    release = (key: string) => void this.released.push(key);
+    release = (_key: string, unkept: boolean) => void this.released.push(unkept ? 'unkept' : 'free');
     close = () => Promise.resolve();
   }
 
@@ -475,10 +480,35 @@ describe('over several processes', () => {
     clock.advance(200);
     await one.done;
     expect([one.text(), one.result(), sent.length]).toEqual(['ours', 'miss', 1]);
-    expect([store.puts.size, store.released.length]).toEqual([1, 1]);
+    expect([store.puts.size, store.released]).toEqual([1, ['free']]);
     upstream.script = answer(500, 'provider');
     await faultOf(begin('whole', { user: 'bob' }).done);
-    expect([store.puts.size, store.released.length]).toEqual([1, 2]);
+    expect([store.puts.size, store.released]).toEqual([1, ['free', 'free']]);
+  });
+
+  test('nobody waits for an answer that is not kept, be it for its size before it is whole', async () => {
+    const store = new ClaimedStore();
+    store.theirs = false;
+    const { begin, upstream, reply } = setUp({ store, maxEntryBytes: 300 });
+    upstream.script = answer(200, '');
+    await begin('whole').done;
+    expect(store.released).toEqual(['unkept']);
+    upstream.script = undefined;
+    const long = begin('stream');
+    await settle();
+    open(reply(1), 'a '.repeat(100), 'b '.repeat(100));
+    expect(store.released).toEqual(['unkept', 'unkept']);
+    const other = begin('stream');
+    await settle();
+    open(reply(1), ...Array.from({ length: 200 }, () => 'c '), 'finish', '[DONE]');
+    reply(1).handler.end();
+    await long.done;
+    expect(long.text()).toHaveLength(800);
+    expect([store.puts.size, store.released.length]).toEqual([0, 2]);
+    answerStream(reply(2));
+    await other.done;
+    expect(other.text()).toBe('short');
+    expect([store.puts.size, store.released]).toEqual([1, ['unkept', 'unkept', 'free']]);
   });
 
   test('who goes away while it waits asks nobody', async () => {

@@ -4,7 +4,8 @@ import { Collector } from '../../kernel/collect.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { ChatChunk, ChatResponse } from '../../kernel/messages.ts';
 import type { Reply } from '../../kernel/method.ts';
-import type { CacheResult, KeptAnswer } from '../../kernel/response-cache.ts';
+import type { CacheResult } from '../../kernel/response-cache.ts';
+import type { Found } from './shelf.ts';
 
 /** One caller's place in a flight. */
 export interface Seat {
@@ -15,14 +16,6 @@ export interface Seat {
   readonly blocked: boolean;
   /** There is something new. */
   wake(): void;
-}
-
-/** An answer that came without asking for it: another process had it. */
-export interface Found {
-  readonly response: ChatResponse;
-  readonly kept: KeptAnswer;
-  /** Whether it was waited for. */
-  readonly waited: boolean;
 }
 
 /** A call of the gateway's own, in the name of the one who was first to ask. */
@@ -49,7 +42,10 @@ export class Flight implements Reply<ChatChunk | ChatResponse> {
   readonly streaming: boolean;
   /** Set when it is over and went well. */
   response: ChatResponse | undefined;
+  /** Another process had it. */
   found: Found | undefined;
+  /** Whether another process's answer was waited for. */
+  waited = false;
   fault: Fault | undefined;
   over = false;
   /** Whom attempts and costs are put down to. */

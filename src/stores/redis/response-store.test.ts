@@ -110,12 +110,24 @@ suite('answers in Redis', ['redis-server'], () => {
     const turns = await Promise.all(Array.from({ length: 20 }, (_, i) => two[i % 2]?.store.claim('k')));
     expect(turns.filter((turn) => turn?.ours)).toHaveLength(1);
     const [holder, other] = turns.findIndex((turn) => turn?.ours) % 2 === 0 ? two : two.toReversed();
-    other?.store.release('k');
+    other?.store.release('k', false);
     expect(await other?.store.claim('k')).toEqual({ kept: undefined, ours: false });
     holder?.store.put('k', kept.bytes, 60_000);
-    holder?.store.release('k');
+    holder?.store.release('k', false);
     await expect.poll(async () => (await other?.store.claim('k'))?.kept?.bytes).toEqual(kept.bytes);
-    other?.store.release('k');
+    other?.store.release('k', false);
+  });
+
+  test('that are not kept are waited for no longer: all who look ask by themselves', async () => {
+    const [holder, other] = [await open('unkept'), await open('unkept')];
+    await holder.store.claim('k');
+    expect((await other.store.claim('k')).ours).toBe(false);
+    holder.store.release('k', true);
+    await expect.poll(async () => (await other.store.claim('k')).ours).toBe(true);
+    expect((await holder.store.claim('k')).ours).toBe(true);
+    other.store.release('k', false);
+    holder.store.release('k', true);
+    await expect.poll(() => holder.redis.keys('unkept:*'), { timeout: 3_000 }).toEqual([]);
   });
 
   test('a claim lapses with its process, and lives as long as that does', async () => {

@@ -24,12 +24,19 @@ const restMs = 500;
 const releaseScript = new Script(
   "if redis.call('GET', KEYS[1]) == ARGV[1] then return { redis.call('DEL', KEYS[1]) } end return { 0 }",
 );
+const unkeptScript = new Script(
+  "if redis.call('GET', KEYS[1]) == ARGV[1] then redis.call('SET', KEYS[1], ARGV[2], 'PX', ARGV[3]) end return { 0 }",
+);
 const renewScript = new Script(
   "if redis.call('GET', KEYS[1]) == ARGV[1] then return { redis.call('PEXPIRE', KEYS[1], ARGV[2]) } end return { 0 }",
 );
 
 /** Where the keys of the cache begin, after the prefix of all keys. The braces keep them in one slot of a cluster. */
 export const cachePrefix = (prefix: string): string => `${prefix}{cache}:`;
+
+/** In a claim's place: there was an answer, and it is not kept. For as long as whoever waits may take to look again. */
+const unkeptMark = 'unkept';
+const unkeptMs = 500;
 
 /** A claim of this process. */
 interface Claim {
@@ -76,6 +83,7 @@ export class RedisResponseStore implements ResponseStore {
       Promise.all([
         redis.set(this.#claimKey(key), token, 'PX', Math.ceil(leaseMs), 'NX'),
         redis.getBuffer(this.#key(key)),
+        redis.get(this.#claimKey(key)),
       ]),
     );
     if (reply === undefined) {
@@ -83,23 +91,28 @@ export class RedisResponseStore implements ResponseStore {
       this.#hold(key, token);
       return { kept: undefined, ours: true };
     }
-    const [claimed, frame] = reply;
+    const [claimed, frame, holder] = reply;
     const kept = this.#read(key, frame);
-    if (claimed === null) return { kept, ours: false };
+    if (claimed === null) return { kept, ours: holder === unkeptMark };
     this.#hold(key, token);
     return { kept, ours: true };
   }
 
-  release(key: string): void {
+  release(key: string, unkept: boolean): void {
     const claim = this.#claims.get(key);
     if (claim === undefined) return;
     claim.stop();
     this.#claims.delete(key);
-    void this.#ask((redis) => releaseScript.run(redis, [this.#claimKey(key)], [claim.token]));
+    const keys = [this.#claimKey(key)];
+    void this.#ask((redis) =>
+      unkept
+        ? unkeptScript.run(redis, keys, [claim.token, unkeptMark, unkeptMs])
+        : releaseScript.run(redis, keys, [claim.token]),
+    );
   }
 
   close(): Promise<void> {
-    for (const key of [...this.#claims.keys()]) this.release(key);
+    for (const key of [...this.#claims.keys()]) this.release(key, false);
     return Promise.resolve();
   }
 
