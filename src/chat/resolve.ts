@@ -20,7 +20,15 @@ export interface Resolution {
 
 export const isRoute = (destination: Destination): destination is Route => 'targets' in destination;
 
-const only = (provider: Provider, model: string): Target => ({ provider, model, weight: 1, priority: 1 });
+/** What would not stay a segment of a provider's URL, however it is escaped (RFC 3986, section 5.2.4). */
+const noNames: ReadonlySet<string> = new Set(['', '.', '..']);
+
+function only(provider: Provider, model: string): Target {
+  if (!noNames.has(model)) return { provider, model, weight: 1, priority: 1 };
+  throw new Fault('MODEL_NOT_FOUND', `${JSON.stringify(model)} is no name of a model`, {
+    metadata: { provider: provider.name, model },
+  });
+}
 
 /**
  * Finds where a call may go: the instance it names, else the route of that name, else the instance before the first

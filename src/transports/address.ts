@@ -1,4 +1,4 @@
-import { isIPv4 } from 'node:net';
+import { isIPv4, isIPv6 } from 'node:net';
 import ipaddr from 'ipaddr.js';
 
 /** A network: its address and how many leading bits count. Made by `ipaddr.parseCIDR`. */
@@ -31,14 +31,14 @@ function plain(text: string): string | undefined {
   // The usual socket address needs no parsing.
   if (isIPv4(text)) return text;
   if (text.startsWith('::ffff:') && ipaddr.IPv4.isValidFourPartDecimal(text.slice(7))) return text.slice(7);
-  return ipaddr.isValid(text) ? ipaddr.process(text).toString() : undefined;
+  // ipaddr.js would take `0x7f.1` for an address, too.
+  return isIPv6(text) && ipaddr.isValid(text) ? ipaddr.process(text).toString() : undefined;
 }
 
-function withoutPort(text: string): string {
-  if (text.startsWith('[')) return text.slice(1, text.indexOf(']'));
-  const colon = text.indexOf(':');
-  return colon > 0 && colon === text.lastIndexOf(':') ? text.slice(0, colon) : text;
-}
+const bracketed = /^\[(.*)\](?::\d+)?$/;
+const withPort = /^([\d.]+):\d+$/;
+
+const withoutPort = (text: string): string => bracketed.exec(text)?.[1] ?? withPort.exec(text)?.[1] ?? text;
 
 function isTrusted(text: string, trusted: readonly Cidr[]): boolean {
   if (!ipaddr.isValid(text)) return false;

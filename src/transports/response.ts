@@ -3,6 +3,9 @@ import type { Call } from '../kernel/call.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { ServerResponse } from './listener.ts';
 
+/** On replies of the RPC protocols: they are for no browser to guess at, and no cache to keep. */
+export const uncached = { 'x-content-type-options': 'nosniff', 'cache-control': 'no-store' } as const;
+
 /** What emits `finish` and `close` of a reply reliably: over HTTP/2 the stream, not the response object. */
 export const finished = (response: ServerResponse) => response.stream ?? response;
 

@@ -2,7 +2,7 @@ import type { OutgoingHttpHeaders } from 'node:http';
 import type { UniversalServerResponse } from '@connectrpc/connect/protocol';
 import { discard } from '../body.ts';
 import { encodeMessage } from '../grpc-message.ts';
-import { finished, whenDrained } from '../response.ts';
+import { finished, uncached, whenDrained } from '../response.ts';
 import type { Exchange } from './exchange.ts';
 import { encodeBase64, grpcWebTextType } from './grpc-web-text.ts';
 
@@ -36,6 +36,7 @@ export async function respond(exchange: Exchange, reply: UniversalServerResponse
 
 function head(exchange: Exchange, reply: UniversalServerResponse): OutgoingHttpHeaders {
   const headers: OutgoingHttpHeaders = {
+    ...uncached,
     ...exchange.call.replyHeaders,
     ...(reply.header && nodeHeaders(reply.header)),
   };

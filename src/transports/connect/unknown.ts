@@ -3,7 +3,7 @@ import type { Fault } from '../../kernel/fault.ts';
 import { discard } from '../body.ts';
 import { encodeMessage } from '../grpc-message.ts';
 import type { ServerRequest, ServerResponse } from '../listener.ts';
-import { finished } from '../response.ts';
+import { finished, uncached } from '../response.ts';
 import { statusOf } from '../status.ts';
 
 const rpcTypes = /^application\/(?:grpc|connect\+|proto(?:;|$))/;
@@ -23,11 +23,12 @@ export function refuseUnknown(call: Call, fault: Fault, request: ServerRequest, 
   const { code, message } = statusOf(fault);
   finished(response).once('finish', () => discard(request));
   if (call.protocol === 'connect') {
-    response.writeHead(404, { ...call.replyHeaders, 'content-type': 'application/json' });
+    response.writeHead(404, { ...uncached, ...call.replyHeaders, 'content-type': 'application/json' });
     response.end(JSON.stringify({ code: 'unimplemented', message }));
     return;
   }
   const head = {
+    ...uncached,
     ...call.replyHeaders,
     'content-type': request.headers['content-type'] ?? 'application/grpc',
     'grpc-status': String(code),
@@ -36,7 +37,7 @@ export function refuseUnknown(call: Call, fault: Fault, request: ServerRequest, 
   if (response.stream === undefined) {
     response.writeHead(200, head);
     response.end();
-  } else if (!response.stream.destroyed) {
+  } else if (!response.stream.destroyed && !response.stream.closed) {
     response.stream.respond({ ':status': 200, ...head }, { endStream: true });
   }
 }
