@@ -12,7 +12,7 @@ require_relative 'sealing'
 surface, url, model, content = ARGV
 sealer = Sealing::Sealer.new(
   key_id: ENV.fetch('SEALING_KEY_ID'),
-  secret: Base64.decode64(ENV.fetch('SEALING_SECRET')),
+  secret: ENV.fetch('SEALING_SECRET').unpack1('m'),
   user: ENV.fetch('SEALING_USER', '')
 )
 client = Sealing::Client.new(url, sealer, api_key: ENV['API_KEY'])

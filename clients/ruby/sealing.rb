@@ -2,7 +2,6 @@
 
 # A caller's side of docs/sealing.md for the OpenAI-shaped surface, on Ruby's standard library alone.
 
-require 'base64'
 require 'json'
 require 'net/http'
 require 'openssl'
@@ -216,15 +215,21 @@ module Sealing
     def from_json_form(sealed)
       return nil unless sealed.is_a?(Hash)
 
-      bytes = %w[nonce ciphertext salt].to_h { |name| [name.to_sym, Base64.urlsafe_decode64(sealed[name].to_s)] }
+      bytes = %w[nonce ciphertext salt].to_h { |name| [name.to_sym, from_base64url(sealed[name].to_s)] }
       counts = %w[version issued_at sequence].to_h { |name| [name.to_sym, Integer(sealed[name] || 0)] }
       { key_id: sealed['key_id'].to_s, last: sealed['last'] == true, **bytes, **counts }
     rescue ArgumentError, TypeError
       raise SealError, 'a sealed message of another form'
     end
 
+    # By pack, for the base64 library left Ruby's standard library with 3.4.
     def base64url(bytes)
-      Base64.urlsafe_encode64(bytes, padding: false)
+      [bytes].pack('m0').tr('+/', '-_').delete('=')
+    end
+
+    def from_base64url(text)
+      base64 = text.tr('-_', '+/')
+      (base64 + '=' * (-base64.length % 4)).unpack1('m0')
     end
   end
 end
