@@ -12,7 +12,7 @@ import type { ComponentProbe } from './services/health.ts';
 import { GuardedRateLimiter } from './stores/guarded-rate-limiter.ts';
 import { ClaimedNonces } from './stores/memory/claimed-nonces.ts';
 import { MemoryRateLimiter } from './stores/memory/rate-limiter.ts';
-import { connectRedis, namesRedis } from './stores/redis/connection.ts';
+import { connectRedis, failureWord, namesRedis } from './stores/redis/connection.ts';
 import { RedisRateLimiter } from './stores/redis/rate-limiter.ts';
 import type { GatewayEvents } from './telemetry/gateway-events.ts';
 
@@ -98,7 +98,7 @@ export interface LimitsOptions {
   readonly clock: Clock;
   readonly askedModel: AskedModelOf;
   readonly metrics: LimitEvents;
-  readonly told: Pick<GatewayEvents, 'limitStore' | 'configWarning'>;
+  readonly told: Pick<GatewayEvents, 'limitStore' | 'limitStoreUnreachable' | 'configWarning'>;
   /** Where this process is one of several workers. */
   readonly workers?: { readonly count: number; readonly limiter: RateLimiter };
 }
@@ -142,12 +142,18 @@ export function createLimits({ config, clock, askedModel, metrics, told, workers
   };
   const ready = Promise.withResolvers<void>();
   let warned = false;
+  const unreachable = new Set<string>();
   const connection = connectRedis({
     ...redis,
     key: `${redis.prefix}{limits}`,
-    // Each decision that fails by it is counted, and the outage logged once.
-    failed: () => {},
+    failed(error) {
+      const why = failureWord(error);
+      if (unreachable.has(why)) return;
+      unreachable.add(why);
+      told.limitStoreUnreachable(why);
+    },
     ready(policy) {
+      unreachable.clear();
       // As early as may be: what is issued before an epoch is refused.
       store
         .beginEpoch()

@@ -40,6 +40,8 @@ export interface GatewayEvents {
   sealingKeyWorn(keyId: string): void;
   /** The store of the limits is out, or answers again. */
   limitStore(out: boolean): void;
+  /** No connection to it comes about, for this reason; told once for each, until there is one. */
+  limitStoreUnreachable(why: string): void;
   /** A worker process ended by itself; another takes its place. */
   workerLost(worker: number, cause: string): void;
   workerReplaced(worker: number): void;
@@ -110,6 +112,9 @@ export const createGatewayEvents = (logger: Logger): GatewayEvents => ({
   limitStore(out) {
     if (out) logger.warn({ event: 'limit_store_out' }, 'limits are judged without Redis, as rate_limit.on_outage says');
     else logger.info({ event: 'limit_store_back' }, 'limits are in Redis again');
+  },
+  limitStoreUnreachable(why) {
+    logger.warn({ event: 'limit_store_unreachable', why }, 'no connection to Redis');
   },
   workerLost(worker, cause) {
     logger.error({ event: 'worker_lost', worker, cause }, 'a worker process ended by itself');

@@ -5,6 +5,8 @@ import {
   startSentinels,
   startStandalone,
 } from '../../src/stores/testing/redis-topologies.ts';
+import { startLimitedGateways } from '../support/limited-gateways.ts';
+import { overJson, usersYaml } from '../support/limits-bench.ts';
 import { chaosTable, runLimitsChaos } from '../support/limits-chaos.ts';
 import { chaosHolds } from '../support/limits-chaos-promises.ts';
 import { suite } from '../support/parts.ts';
@@ -34,6 +36,19 @@ suite('the store in trouble', ['redis-server', 'toxiproxy-server'], () => {
     console.log(chaosTable(report));
     expect(chaosHolds(report, faults, 1)).toBe(true);
   }, 90_000);
+
+  test('what keeps the gateway from the store is told', async () => {
+    topology = await startStandalone('--requirepass', 'a-password');
+    const { port } = await topology.master();
+    const limits = 'rate_limit: { user: { requests: 9/h }, on_outage: { user: closed } }';
+    const redis = `redis: { url: "redis://127.0.0.1:${port}", password: another-password }`;
+    const gateways = await startLimitedGateways(`${limits}\n${redis}\n${usersYaml('alice')}`, 1);
+    const gateway = gateways.at(0);
+    await expect.poll(() => gateway.output()).toMatch(/"event":"limit_store_unreachable","why":"WRONGPASS"/);
+    expect(await overJson(gateway, { user: 'alice' })).toMatchObject({ status: 503, reason: 'admission_unavailable' });
+    expect(gateway.output()).not.toContain('another-password');
+    await gateways.stop();
+  });
 
   describe.each([
     ['Sentinel', startSentinels],

@@ -38,6 +38,10 @@ export interface RedisOptions extends RedisPlace {
 export const namesRedis = ({ url, sentinel, cluster }: RedisPlace): boolean =>
   url !== undefined || sentinel !== undefined || cluster !== undefined;
 
+/** Why a connection failed, in a word: `ECONNREFUSED`, `WRONGPASS`, `SELF_SIGNED_CERT_IN_CHAIN`. */
+export const failureWord = (error: NodeJS.ErrnoException): string =>
+  error.code ?? /^[A-Z]+(?= )/.exec(error.message)?.[0] ?? error.name;
+
 /** Said by a server that is not, or no longer, the master of what it was asked for. */
 const moved = /READONLY|^(MOVED|CLUSTERDOWN|MASTERDOWN) /;
 
