@@ -1,8 +1,14 @@
-import { createHash } from 'node:crypto';
+import { createHash, randomBytes } from 'node:crypto';
+import { create, toBinary } from '@bufbuild/protobuf';
+import { createClient } from '@connectrpc/connect';
+import { createGrpcTransport } from '@connectrpc/connect-node';
 import { afterEach, beforeEach, describe, expect, test } from 'vitest';
+import { ChatCompletionRequestSchema, ChatService } from '../../gen/es/llmbridge/v1/chat_service_pb.ts';
+import { Role } from '../../gen/es/llmbridge/v1/content_pb.ts';
 import { createSimulatorServer, type SimulatorServer } from '../../src/simulator/server.ts';
 import { type Asked, type CacheCaller, cacheCallers, type Got } from '../support/cache-callers.ts';
 import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { SealedCaller } from '../support/sealed-caller.ts';
 
 // The response cache, through every entrance, before a simulator that counts what it is asked.
 
@@ -263,4 +269,48 @@ models:
     expect(asked()).toBe(between + 5);
     expect(await metric('llmbridge_cache_entries')).toBe(0);
   });
+});
+
+test('a sealed call is not answered from the cache, nor kept there, nor told of it', async () => {
+  const secret = randomBytes(32);
+  const keys = `sealing: { keys: [{ id: k1, secret: "${secret.toString('base64')}" }] }`;
+  await open(`security: { anonymous: true, ${keys} }`);
+  const asking = { model: 'kept', messages: [{ role: Role.USER, content: 'hi' }] };
+  const caller = new SealedCaller(secret, 'k1');
+  const base64url = (bytes: Uint8Array) => Buffer.from(bytes).toString('base64url');
+  const overJson = async (stream: boolean) => {
+    const body = { model: 'kept', stream, messages: [{ role: 'user', content: 'hi' }] };
+    const sealed = await caller.seal('/v1/chat/completions', Buffer.from(JSON.stringify(body)));
+    const response = await fetch(`${gateway.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers: { 'content-type': 'application/json' },
+      body: JSON.stringify({
+        sealed: {
+          version: sealed.version,
+          key_id: sealed.keyId,
+          issued_at: sealed.issuedAt,
+          nonce: base64url(sealed.nonce),
+          ciphertext: base64url(sealed.ciphertext),
+        },
+      }),
+    });
+    expect(response.status).toBe(200);
+    expect(await response.text()).toContain('"sealed"');
+    expect(response.headers.get('x-llmbridge-cache')).toBeNull();
+  };
+  const overGrpc = async () => {
+    const plaintext = toBinary(ChatCompletionRequestSchema, create(ChatCompletionRequestSchema, asking));
+    const sealed = await caller.seal('/llmbridge.v1.ChatService/ChatCompletion', plaintext);
+    const client = createClient(ChatService, createGrpcTransport({ baseUrl: gateway.url }));
+    const onHeader = (headers: Headers) => expect(headers.get('x-llmbridge-cache')).toBeNull();
+    expect((await client.chatCompletion({ sealed: { ...sealed } }, { onHeader })).sealed).toBeDefined();
+  };
+  await overJson(false);
+  expect((await json({ model: 'kept' })).cache).toBe('miss');
+  await overJson(false);
+  await overJson(true);
+  await overGrpc();
+  expect(asked()).toBe(5);
+  expect(await metric('llmbridge_cache_answers_total{outcome="kept"}')).toBe(1);
+  expect((await json({ model: 'kept' })).cache).toBe('hit');
 });
