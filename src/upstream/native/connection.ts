@@ -201,7 +201,7 @@ export class NativeConnection implements Pooled {
             reader.answer(parser);
             break;
           case Found.body:
-            reader.data(Buffer.from(bytes.subarray(parser.from, parser.to)));
+            reader.data(Buffer.copyBytesFrom(bytes, parser.from, parser.to - parser.from));
             break;
           case Found.end:
             this.#whole(reader, at === end);
@@ -213,7 +213,7 @@ export class NativeConnection implements Pooled {
         if (reader.done) return false;
         if (reader.paused) {
           // The end waits as bytes do, though it may need none.
-          this.#held = Buffer.from(bytes.subarray(at, end));
+          this.#held = Buffer.copyBytesFrom(bytes, at, end - at);
           return false;
         }
       }
