@@ -200,10 +200,18 @@ export async function startCluster(...more: string[]): Promise<RedisTopology> {
     master,
     async handOver() {
       const before = await master();
-      const [, , replicas] = (await ask(before.port, 'ROLE')) as [string, number, [string, string][]];
-      const replica = Number(replicas[0]?.[1]);
-      await ask(replica, 'CLUSTER', 'FAILOVER');
+      const replica = await until(async () => {
+        const [, , replicas] = (await ask(before.port, 'ROLE')) as [string, number, [string, string][]];
+        const port = Number(replicas?.[0]?.[1] ?? 0);
+        return (await allFollow([port])) && port;
+      }, 'a replica');
+      let askedAt = Number.NEGATIVE_INFINITY;
       return until(async () => {
+        // One that came to nothing is given up after five seconds.
+        if (performance.now() - askedAt > 5_500) {
+          askedAt = performance.now();
+          await ask(replica, 'CLUSTER', 'FAILOVER');
+        }
         const now = await master();
         return now === before ? undefined : now;
       }, 'another master');
