@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { Provider } from '../kernel/provider.ts';
+import { createAuditMetrics } from './audit/metrics.ts';
 import { createBalancerMetrics } from './balancer-metrics.ts';
 import { createCacheMetrics } from './cache-metrics.ts';
 import { createCallMetrics } from './call-metrics.ts';
@@ -74,6 +75,7 @@ test('the documents name every metric of ours, and none that is not there', asyn
   createGateMetrics(metrics.registry);
   createLimitMetrics(metrics.registry);
   createCacheMetrics(metrics.registry, () => undefined);
+  createAuditMetrics(metrics.registry);
   const text = await metrics.text();
   const names = new Set([...text.matchAll(/^# TYPE (\w+)/gm)].map(([, name = '']) => name));
   const operations = read('operations.md');

@@ -45,9 +45,12 @@ function isAlive(pid: number): boolean {
   }
 }
 
+/** Hidden, so that a pattern for the files of a log does not match it. */
+const lockOf = (path: string): string => join(dirname(path), `.${basename(path)}.lock`);
+
 /** Two writers would tear a chain in two; the lock names the process that has the file. */
 function lock(path: string): void {
-  const lockFile = `${path}.lock`;
+  const lockFile = lockOf(path);
   const taken = (pid: string) =>
     new AuditFileError(`process ${pid} writes it already (if that is not so, delete ${lockFile})`);
   if (held.has(path)) throw taken(String(process.pid));
@@ -161,7 +164,7 @@ export class AuditFile {
 
   #unlock(): void {
     held.delete(this.#path);
-    rmSync(`${this.#path}.lock`, { force: true });
+    rmSync(lockOf(this.#path), { force: true });
   }
 }
 

@@ -166,13 +166,14 @@ describe('the next process', () => {
 
   test('waits for no dead one, but takes no file from a living one', async () => {
     const path = place();
-    writeFileSync(`${path}.lock`, '1');
+    const lock = join(path, '..', '.audit-0.jsonl.lock');
+    writeFileSync(lock, '1');
     await expect(open(path)).rejects.toThrow('process 1 writes it already');
-    writeFileSync(`${path}.lock`, String(2 ** 22 + 1));
+    writeFileSync(lock, String(2 ** 22 + 1));
     const log = await open(path);
     await expect(open(path)).rejects.toThrow(`process ${process.pid} writes it already`);
     await log.close();
-    expect(existsSync(`${path}.lock`)).toBe(false);
+    expect(existsSync(lock)).toBe(false);
   });
 });
 

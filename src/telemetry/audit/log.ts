@@ -2,7 +2,7 @@ import { randomBytes } from 'node:crypto';
 import type { Call } from '../../kernel/call.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Fault } from '../../kernel/fault.ts';
-import { genesis, link } from './chain.ts';
+import { ChainEnd } from './chain-end.ts';
 import type { AuditEvents } from './events.ts';
 import { AuditFile, fullSuffix } from './file.ts';
 import { recordOf } from './record.ts';
@@ -46,13 +46,6 @@ interface OwnRecord {
   readonly [field: string]: unknown;
 }
 
-/** A record on its way: its JSON, and its line once it has its place in the chain. */
-interface Waiting {
-  readonly json: string;
-  line?: Buffer;
-  mac?: Buffer;
-}
-
 /**
  * The audit log of one process: a chain of records in a file of its own. Calls are recorded in memory and written soon
  * after, in their order; a file that can't be written makes them wait, and is tried again until it can.
@@ -60,15 +53,9 @@ interface Waiting {
 export class AuditLog {
   readonly #options: AuditOptions;
   readonly #file: WritableFile;
-  #chain = '';
-  /** Number and MAC of the last record in the file. */
-  #seq = -1;
-  #mac: Buffer = genesis;
-  #queue: Waiting[] = [];
-  /** What is being written now. */
-  #batch: Waiting[] = [];
-  /** Bytes of the batch's first line that are in the file. */
-  #offset = 0;
+  readonly #end: ChainEnd;
+  /** What waits behind that which is being written. */
+  readonly #queue: string[] = [];
   #lost = 0;
   /** A full file gets its last record before it is put away. */
   #rotation: 'none' | 'closing' | 'closed' = 'none';
@@ -83,6 +70,7 @@ export class AuditLog {
   private constructor(options: AuditOptions, file: WritableFile) {
     this.#options = options;
     this.#file = file;
+    this.#end = new ChainEnd(options.key);
     this.#inspectedAt = options.clock.now();
   }
 
@@ -100,19 +88,23 @@ export class AuditLog {
     return log;
   }
 
+  get #waiting(): number {
+    return this.#queue.length + this.#end.length;
+  }
+
   /** Whether a call that begins now can be sure of its record. */
   get ready(): boolean {
-    return this.#failure === undefined && this.#queue.length + this.#batch.length <= this.#options.maxWaiting / 2;
+    return this.#failure === undefined && this.#waiting <= this.#options.maxWaiting / 2;
   }
 
   /** Records a call that has ended. */
   record(call: Call, fault: Fault | undefined): void {
-    if (this.#queue.length + this.#batch.length >= this.#options.maxWaiting) {
+    if (this.#waiting >= this.#options.maxWaiting) {
       this.#lost++;
       this.#options.events.lost(1);
       return;
     }
-    this.#queue.push({ json: JSON.stringify(recordOf(call, fault, this.#options.clock)) });
+    this.#queue.push(JSON.stringify(recordOf(call, fault, this.#options.clock)));
     this.#schedule(gatherMs);
   }
 
@@ -120,11 +112,11 @@ export class AuditLog {
   async close(): Promise<void> {
     this.#closing = true;
     this.#disarm();
-    this.#enqueue({ type: 'close', reason: 'stopped' });
+    this.#queue.push(this.#own({ type: 'close', reason: 'stopped' }));
     const { clock } = this.#options;
     const patience = new Promise<'late'>((resolve) => void clock.after(farewellMs, () => resolve('late')));
     const written = async () => {
-      while (this.#queue.length + this.#batch.length > 0) {
+      while (this.#waiting > 0) {
         this.#running ??= this.#run();
         await this.#running;
         if (this.#failure !== undefined) return;
@@ -132,7 +124,7 @@ export class AuditLog {
       await this.#file.sync();
     };
     await Promise.race([written().catch(() => {}), patience]);
-    const left = this.#queue.length + this.#batch.length;
+    const left = this.#waiting;
     if (left > 0) this.#options.events.lost(left);
     else this.#anchor();
     await this.#file.close().catch(() => {});
@@ -151,45 +143,31 @@ export class AuditLog {
       }
     }
     if (resumed !== undefined) {
-      this.#continue(resumed);
+      this.#end.continue(resumed);
       if (resumed.torn !== undefined || resumed.unended) await this.#file.append(Buffer.from('\n'));
-      this.#enqueue({ type: 'start', ...this.#self(), ...(resumed.torn && { torn: resumed.torn }) });
+      this.#end.add([this.#own({ type: 'start', ...this.#self(), ...(resumed.torn && { torn: resumed.torn }) })]);
       if (resumed.torn !== undefined || resumed.unended) events.resumed(resumed);
     } else {
       // A process that was killed between two files left the newest one full.
       const full = this.#file.newestFull();
       const last = full === undefined ? undefined : readTail(full, key);
-      if (last === undefined) this.#chain = randomBytes(8).toString('hex');
-      else this.#continue(last);
-      this.#enqueue(this.#opening(last === undefined ? 'new' : 'full'));
+      if (last === undefined) this.#end.begin(randomBytes(8).toString('hex'));
+      else this.#end.continue(last);
+      this.#end.add([this.#opening(last === undefined ? 'new' : 'full')]);
     }
     await this.#writeBatch();
   }
 
-  #continue({ chain, seq, mac }: Tail): void {
-    this.#chain = chain;
-    this.#seq = seq;
-    this.#mac = mac;
-  }
-
   #time = () => new Date(this.#options.clock.wall()).toISOString();
 
-  #self = () => ({ version: 1, chain: this.#chain, worker: this.#options.worker, pid: process.pid });
+  #self = () => ({ version: 1, chain: this.#end.anchor.chain, worker: this.#options.worker, pid: process.pid });
 
-  #opening = (reason: 'new' | 'full' | 'replaced') => ({
-    type: 'open',
-    reason,
-    ...this.#self(),
-    ...(this.#seq >= 0 && { after: this.#mac.toString('hex') }),
-  });
+  #own = ({ type, ...rest }: OwnRecord): string => JSON.stringify({ type, time: this.#time(), ...rest });
 
-  #enqueue(record: OwnRecord): void {
-    this.#queue.push(this.#waiting(record));
+  #opening(reason: 'new' | 'full' | 'replaced'): string {
+    const { seq, mac } = this.#end.anchor;
+    return this.#own({ type: 'open', reason, ...this.#self(), ...(seq >= 0 && { after: mac }) });
   }
-
-  #waiting = ({ type, ...rest }: OwnRecord): Waiting => ({
-    json: JSON.stringify({ type, time: this.#time(), ...rest }),
-  });
 
   #schedule(ms: number): void {
     if (this.#scheduled || this.#closing || this.#running !== undefined) return;
@@ -204,7 +182,7 @@ export class AuditLog {
   async #run(): Promise<void> {
     const { events } = this.#options;
     try {
-      while (this.#queue.length + this.#batch.length + this.#lost > 0) {
+      while (this.#waiting + this.#lost > 0) {
         this.#inspect();
         await this.#writeBatch();
         if (this.#rotation === 'closing') this.#rotation = 'closed';
@@ -220,7 +198,7 @@ export class AuditLog {
       this.#running = undefined;
       this.#schedule(retryMs);
     }
-    events.waiting(this.#queue.length + this.#batch.length);
+    events.waiting(this.#waiting);
   }
 
   /** Looks after the file from time to time, and always while it fails. */
@@ -233,79 +211,42 @@ export class AuditLog {
       if (what !== undefined) {
         events.interfered(what);
         if (what.kind === 'replaced') this.#startFile('replaced');
-        else this.#putFirst(this.#waiting({ type: 'changed', expected: what.expected, found: what.found }));
+        else if (this.#rotation === 'none')
+          this.#end.addFirst(this.#own({ type: 'changed', expected: what.expected, found: what.found }));
       }
     }
     if (this.#rotation === 'closed') {
-      this.#file.setAside(fullSuffix(this.#seq));
+      this.#file.setAside(fullSuffix(this.#end.anchor.seq));
       this.#startFile('full');
-    } else if (this.#rotation === 'none' && this.#file.bytes >= maxFileBytes && this.#offset === 0) {
+    } else if (this.#rotation === 'none' && this.#file.bytes >= maxFileBytes && !this.#end.torn) {
       this.#rotation = 'closing';
-      this.#putFirst(this.#waiting({ type: 'close', reason: 'full' }));
+      this.#end.addFirst(this.#own({ type: 'close', reason: 'full' }));
     }
   }
 
   #startFile(reason: 'full' | 'replaced'): void {
-    this.#offset = 0;
-    if (this.#rotation === 'closing') this.#batch.shift();
+    this.#end.startFile();
+    if (this.#rotation === 'closing') this.#end.dropFirst();
     this.#rotation = 'none';
-    this.#putFirst(this.#waiting(this.#opening(reason)));
+    this.#end.addFirst(this.#opening(reason));
   }
 
-  /** What waits has its place behind this one now. */
-  #putFirst(record: Waiting): void {
-    if (this.#offset > 0) {
-      // The rest of a torn line comes before.
-      const [torn, ...rest] = this.#batch;
-      this.#batch = [...(torn === undefined ? [] : [torn]), ...[record, ...rest].map(({ json }) => ({ json }))];
-    } else this.#batch = [record, ...this.#batch].map(({ json }) => ({ json }));
-  }
-
-  /** Gives what waits its place in the chain and writes it. What was written when it throws is not written again. */
+  /** Writes what waits, as much as goes at once. What was written when it throws is not written again. */
   async #writeBatch(): Promise<void> {
-    const { key, events } = this.#options;
-    if (this.#batch.length === 0) {
-      this.#batch = this.#queue.splice(0, mostAtOnce);
+    if (this.#end.length === 0) {
+      this.#end.add(this.#queue.splice(0, mostAtOnce));
       if (this.#lost > 0 && this.#queue.length === 0) {
-        this.#batch.push(this.#waiting({ type: 'gap', lost: this.#lost }));
+        this.#end.add([this.#own({ type: 'gap', lost: this.#lost })]);
         this.#lost = 0;
       }
     }
-    let mac = this.#mac;
-    let seq = this.#seq;
-    const lines: Buffer[] = [];
-    for (const record of this.#rotation === 'closing' ? this.#batch.slice(0, 1) : this.#batch) {
-      seq++;
-      if (record.line === undefined || record.mac === undefined) {
-        const linked = link(key, mac, `{"seq":${seq},${record.json.slice(1)}`);
-        record.line = linked.line;
-        record.mac = linked.mac;
-      }
-      mac = record.mac;
-      lines.push(record.line);
-    }
-    let bytes = Buffer.concat(lines).subarray(this.#offset);
+    let bytes = this.#end.bytes(this.#rotation === 'closing' ? 1 : Number.POSITIVE_INFINITY);
     while (bytes.length > 0) {
       const count = await this.#file.append(bytes);
       bytes = bytes.subarray(count);
-      const before = this.#batch.length;
-      this.#settle(count);
-      if (before > this.#batch.length) events.written(before - this.#batch.length);
+      const done = this.#end.settle(count);
+      if (done > 0) this.#options.events.written(done);
     }
-  }
-
-  /** So many more bytes of the batch are in the file. */
-  #settle(count: number): void {
-    let done = 0;
-    this.#offset += count;
-    for (const { line, mac } of this.#batch) {
-      if (line === undefined || mac === undefined || this.#offset < line.length) break;
-      this.#offset -= line.length;
-      this.#mac = mac;
-      this.#seq++;
-      done++;
-    }
-    this.#batch.splice(0, done);
   }
 
   #anchorAgain(): void {
@@ -321,8 +262,9 @@ export class AuditLog {
   }
 
   #anchor(): void {
-    if (this.#seq === this.#anchoredSeq) return;
-    this.#anchoredSeq = this.#seq;
-    this.#options.events.anchored({ chain: this.#chain, seq: this.#seq, mac: this.#mac.toString('hex') });
+    const { anchor } = this.#end;
+    if (anchor.seq === this.#anchoredSeq) return;
+    this.#anchoredSeq = anchor.seq;
+    this.#options.events.anchored(anchor);
   }
 }

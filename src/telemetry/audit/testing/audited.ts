@@ -76,6 +76,6 @@ export const recordsIn = (file: string): Record<string, unknown>[] =>
 /** The audit files in a folder, the oldest first. */
 export const filesIn = (path: string): string[] =>
   readdirSync(path)
-    .filter((name) => !name.endsWith('.lock'))
+    .filter((name) => !name.startsWith('.'))
     .sort((a, b) => (a.length === b.length ? a.localeCompare(b) : b.length - a.length))
     .map((name) => join(path, name));
