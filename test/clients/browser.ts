@@ -4,7 +4,7 @@ import { join } from 'node:path';
 import { chromium, type Page } from 'playwright-core';
 import { rolldown } from 'rolldown';
 import { part } from '../support/parts.ts';
-import type { ask, BrowserProtocol } from './browser/page.ts';
+import type { ask, askSealed, BrowserProtocol } from './browser/page.ts';
 import type { Caller } from './caller.ts';
 
 /** As a container's root, and with every request of the browser's own switched off. */
@@ -59,7 +59,7 @@ export async function openPage(): Promise<OpenPage> {
 }
 
 /** The global that the page's script makes. */
-declare const gateway: { ask: typeof ask };
+declare const gateway: { ask: typeof ask; askSealed: typeof askSealed };
 
 /** @connectrpc/connect-web in a page of another origin. `opened` tells which page, once it is there. */
 export function browserCaller(protocol: BrowserProtocol, opened: () => OpenPage): Caller {
@@ -80,3 +80,7 @@ export function browserCaller(protocol: BrowserProtocol, opened: () => OpenPage)
     },
   };
 }
+
+/** A sealed call from the page. */
+export const askSealedIn = ({ page }: OpenPage, ...asked: Parameters<typeof askSealed>): Promise<string> =>
+  page.evaluate((each) => gateway.askSealed(...each), asked);

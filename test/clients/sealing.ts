@@ -1,4 +1,5 @@
-import { join } from 'node:path';
+import { globSync } from 'node:fs';
+import { dirname, join } from 'node:path';
 import { cache, type PartName, part, root } from '../support/parts.ts';
 import { type Outcome, type RunOptions, run, runOk } from '../support/process.ts';
 import { built, generatePython, pythonStubs } from './programs.ts';
@@ -37,9 +38,18 @@ const go: SealingClient = {
     await runOk('buf', ['generate', '--template', join(folder('go'), 'buf.gen.yaml')], {
       env: { PATH: `${join(cache, 'bin')}:${process.env['PATH']}` },
     });
+    const gofmt = join(dirname(part('go')), 'gofmt');
+    const unformatted = await runOk(
+      gofmt,
+      ['-l', 'example', 'grpcsealing', ...globSync('*.go', { cwd: folder('go') })],
+      {
+        cwd: folder('go'),
+      },
+    );
+    if (unformatted !== '') throw new Error(`gofmt would change ${unformatted}`);
     await runOk(part('go'), ['build', '-o', goBinary, './example'], { cwd: folder('go'), timeout: 300_000 });
   }),
-  checkVectors: () => runOk(part('go'), ['test', '-count=1', '.'], { cwd: folder('go'), timeout: 300_000 }),
+  checkVectors: () => runOk(part('go'), ['test', '-count=1', './...'], { cwd: folder('go'), timeout: 300_000 }),
   example: (args, env) => run(goBinary, args, { env }),
 };
 

@@ -1,17 +1,22 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { join } from 'node:path';
 import { create, type Message } from '@bufbuild/protobuf';
 import { ConnectError, createClient, type Interceptor, type Transport } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcTransport } from '@connectrpc/connect-node';
 import { createGrpcWebTransport } from '@connectrpc/connect-web';
+import { credentials, Metadata, makeClientConstructor, type ServiceDefinition } from '@grpc/grpc-js';
+import { loadSync } from '@grpc/proto-loader';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
 import { sealingInterceptor } from '../../clients/typescript/connect.ts';
+import { sealingInterceptor as grpcSealingInterceptor } from '../../clients/typescript/grpc.ts';
 import { Sealer } from '../../clients/typescript/sealing.ts';
 import { ChatService } from '../../gen/es/llmbridge/v1/chat_service_pb.ts';
 import { Role } from '../../gen/es/llmbridge/v1/content_pb.ts';
 import type { SealedPayload } from '../../gen/es/llmbridge/v1/sealed_pb.ts';
+import { askSealedIn, openPage } from '../clients/browser.ts';
 import { sealingClients } from '../clients/sealing.ts';
 import { type GatewayProcess, spawnGateway } from '../support/gateway.ts';
-import { suite } from '../support/parts.ts';
+import { root, suite } from '../support/parts.ts';
 import { type Tampering, tamperingProxy } from '../support/tampering-proxy.ts';
 
 // The clients of clients/, each by its example, against a gateway that takes sealed calls only.
@@ -184,5 +189,61 @@ describe('the interceptor for connect', () => {
         expect(failure).toMatchObject({ rawMessage: expect.stringMatching(/reply|message/) as string });
       }
     });
+  });
+});
+
+test('the interceptor for grpc-js takes definitions by @grpc/proto-loader too', async () => {
+  const definition = loadSync('llmbridge/v1/chat_service.proto', {
+    includeDirs: [join(root, 'proto'), join(root, 'node_modules/google-proto-files')],
+    keepCase: true,
+    defaults: true,
+  });
+  const service = definition['llmbridge.v1.ChatService'] as ServiceDefinition;
+  const interceptors = [grpcSealingInterceptor(new Sealer({ keyId: 'k1', secret, user: 'alice' }), service)];
+  const Chat = makeClientConstructor(service, 'ChatService');
+  const client = new Chat(new URL(gateway.url).host, credentials.createInsecure(), { interceptors });
+  const metadata = new Metadata();
+  metadata.set('x-api-key', key);
+  const asked = { model, messages: [{ role: 'ROLE_USER', content: question }] };
+  try {
+    const answer = await new Promise<Spoken>((resolve, reject) => {
+      client['ChatCompletion']?.(asked, metadata, (error: Error | null, reply: Spoken) =>
+        error === null ? resolve(reply) : reject(error),
+      );
+    });
+    expect(answer.choices[0]?.message?.content).toContain('simulated answer');
+    let text = '';
+    const chunks: AsyncIterable<Spoken> = client['StreamChatCompletion']?.(asked, metadata);
+    for await (const chunk of chunks) text += chunk.choices[0]?.delta?.content ?? '';
+    expect(text).toContain('simulated answer');
+  } finally {
+    client.close();
+  }
+});
+
+interface Spoken {
+  readonly choices: readonly {
+    readonly message?: { readonly content: string };
+    readonly delta?: { readonly content: string };
+  }[];
+}
+
+suite('in a browser', ['chromium'], () => {
+  test('over gRPC-web, and as events', async () => {
+    const open = `
+server: { cors: { origins: ["*"] } }
+providers: { sim: { type: simulator, models: [sim] } }
+security: { sealing: { mode: required, keys: [{ id: k1, secret: "${secret.toString('base64')}" }] } }
+`;
+    const anonymous = await spawnGateway(open);
+    const page = await openPage();
+    try {
+      const ask = (surface: 'grpc-web' | 'http') => askSealedIn(page, surface, anonymous.url, [...secret], model);
+      expect(await ask('grpc-web')).toContain('simulated answer');
+      expect(await ask('http')).toMatch(/^data: \{[\s\S]*\ndata: \[DONE\]\n\n$/);
+    } finally {
+      await page.close();
+      await anonymous.stop();
+    }
   });
 });
