@@ -22,7 +22,8 @@ export type Found = (typeof Found)[keyof typeof Found];
 const State = { head: 0, length: 1, chunked: 2, close: 3, end: 4, malformed: 5 } as const;
 
 const maxInterim = 32;
-const firstLook = 2_048;
+/** Most heads are shorter. */
+const firstLook = 4_096;
 
 /**
  * Parses one HTTP/1.1 answer after another from bytes however they are split. It is asked, and calls nobody:

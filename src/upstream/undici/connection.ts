@@ -1,7 +1,13 @@
+import { createRequire } from 'node:module';
 import type net from 'node:net';
-import { Client, type Dispatcher } from 'undici';
+import type { Client, Dispatcher } from 'undici';
 import type { Pooled } from '../pool.ts';
 import { type ConnectionOptions, openSocket } from '../socket.ts';
+
+const require = createRequire(import.meta.url);
+
+/** Loaded when the first connection is made: it takes a tenth of a second and 24 MB, and most never need it. */
+const undici = (): typeof import('undici') => require('undici') as typeof import('undici');
 
 type Connected = (...args: [error: Error, socket: null] | [error: null, socket: net.Socket]) => void;
 
@@ -21,7 +27,7 @@ export class UndiciConnection implements Pooled {
 
   constructor(options: ConnectionOptions) {
     this.#options = options;
-    this.#client = new Client(options.origin, {
+    this.#client = new (undici().Client)(options.origin, {
       allowH2: false,
       pipelining: 1,
       headersTimeout: 0,
