@@ -20,6 +20,7 @@ export function createReloadMetrics(registry: Registry, wall: () => number): Rel
     name: 'llmbridge_config_last_reload_success_timestamp_seconds',
     help: 'When the configuration that is in use was read.',
     registers,
+    aggregator: 'min',
   });
   last.set(wall() / 1000);
   let expiry: Gauge | undefined;
@@ -33,6 +34,7 @@ export function createReloadMetrics(registry: Registry, wall: () => number): Rel
         name: 'llmbridge_tls_certificate_expiry_timestamp_seconds',
         help: "When the server's certificate ends.",
         registers,
+        aggregator: 'min',
       });
       expiry.set(unixSeconds);
     },

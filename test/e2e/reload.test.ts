@@ -232,9 +232,9 @@ providers:
     }
   });
 
-  test('SIGHUP has a served configuration read', async () => {
+  test.each([1, 2])('SIGHUP has a served configuration read by %i processes', async (workers) => {
     const config = (key: string) => `
-server: { reload_interval: 0 }
+server: { reload_interval: 0, workers: ${workers} }
 providers: { sim: { type: simulator, models: [sim] } }
 security: { api_keys: [{ name: laptop, user: alice, sha256: ${sha256(key)} }] }
 `;
@@ -250,8 +250,10 @@ security: { api_keys: [{ name: laptop, user: alice, sha256: ${sha256(key)} }] }
       expect(await ask(url, own('one'))).toBe('200');
       folder.write('config.yaml', config('two'));
       served.child.kill('SIGHUP');
-      await expect.poll(() => served.output()).toContain('"event":"config_reloaded"');
-      expect([await ask(url, own('one')), await ask(url, own('two'))]).toEqual(['401 invalid_api_key', '200']);
+      const reloads = () => served.output().split('"event":"config_reloaded"').length - 1;
+      await expect.poll(reloads, { timeout: 5_000 }).toBe(workers);
+      for (let i = 0; i < workers; i++)
+        expect([await ask(url, own('one')), await ask(url, own('two'))]).toEqual(['401 invalid_api_key', '200']);
     } finally {
       expect(await served.stop()).toBe(0);
     }
