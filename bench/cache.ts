@@ -1,7 +1,8 @@
 /**
  * CPU microseconds of the chat path behind the response cache, and without it: a call that is answered from memory, one of
  * a route whose answers are not kept, and the same with no cache at all, against a provider in the same process that
- * answers at once. All in turn, so that a drift of the machine hits all alike; medians of all rounds.
+ * answers at once; and one that is answered from Redis, 64 in flight. All in turn, so that a drift of the machine hits all
+ * alike; medians of all rounds.
  *
  *   node bench/cache.ts
  */
@@ -20,10 +21,13 @@ import { intercept } from '../src/interceptors/pipeline.ts';
 import { Call, type Headers } from '../src/kernel/call.ts';
 import { systemClock } from '../src/kernel/clock.ts';
 import type { Provider } from '../src/kernel/provider.ts';
-import { noCacheEvents } from '../src/kernel/response-cache.ts';
+import { noCacheEvents, type ResponseStore } from '../src/kernel/response-cache.ts';
 import type { HttpRequest, ResponseHandler } from '../src/kernel/upstream.ts';
 import { providerTypes } from '../src/providers/index.ts';
 import { MemoryResponseStore } from '../src/stores/memory/response-store.ts';
+import { connectRedis } from '../src/stores/redis/connection.ts';
+import { RedisResponseStore } from '../src/stores/redis/response-store.ts';
+import { startRedis } from '../src/stores/testing/redis-server.ts';
 
 const WARM_UP = 2;
 const ROUNDS = 11;
@@ -81,21 +85,38 @@ const catalog = () => ({ providers: new Map([['up', provider]]), routes });
 const balancer = new Balancer({ clock: systemClock, settings: balancerSettings(config) });
 const chat = createChat({ catalog, balancer });
 const policy = { ttlMs: 3_600_000, maxTemperature: 0, when: 'always' as const };
-const cached = intercept(chat, [
-  createCache({
-    catalog,
-    store: new MemoryResponseStore({ maxBytes: 64 * 2 ** 20, clock: systemClock, events: noCacheEvents }),
-    routes: new Map([
-      ['kept', policy],
-      ['plain', undefined],
-    ]),
-    direct: undefined,
-    replay: { chunk: 100, paceMs: 0 },
-    maxEntryBytes: 2 ** 20,
+const behind = (store: ResponseStore) =>
+  intercept(chat, [
+    createCache({
+      catalog,
+      store,
+      routes: new Map([
+        ['kept', policy],
+        ['plain', undefined],
+      ]),
+      direct: undefined,
+      replay: { chunk: 100, paceMs: 0 },
+      maxEntryBytes: 2 ** 20,
+      clock: systemClock,
+      events: noCacheEvents,
+    }),
+  ]);
+const cached = behind(new MemoryResponseStore({ maxBytes: 64 * 2 ** 20, clock: systemClock, events: noCacheEvents }));
+
+const server = await startRedis();
+const ready = Promise.withResolvers<void>();
+const redis = connectRedis({ url: server.url, failed: ready.reject, ready: () => ready.resolve() });
+await ready.promise;
+const inRedis = behind(
+  new RedisResponseStore({
+    redis,
+    prefix: 'bench:',
+    timeoutMs: 1_000,
+    leaseMs: 10_000,
     clock: systemClock,
     events: noCacheEvents,
   }),
-]);
+);
 
 const paths = ['/llmbridge.v1.ChatService/ChatCompletion', '/llmbridge.v1.ChatService/StreamChatCompletion'] as const;
 const history = Array.from({ length: 40 }, (_, i) => ({
@@ -110,6 +131,7 @@ interface Course {
   readonly request: ReturnType<typeof requestOf>;
   readonly calls: number;
   readonly headers: Headers;
+  readonly inFlight: number;
   readonly times: number[];
 }
 type Messages = readonly { readonly role: Role; readonly content: string }[];
@@ -130,6 +152,7 @@ const course = (
   request: requestOf(model, messages),
   calls: messages === short ? CALLS : CALLS / 10,
   headers,
+  inFlight: rpcs === inRedis ? 64 : 1,
   times: [],
 });
 const courses = [false, true].flatMap((streamed) => {
@@ -139,28 +162,32 @@ const courses = [false, true].flatMap((streamed) => {
     course(`${kind}, a cache for other routes`, cached, 'plain', streamed),
     course(`${kind}, asked anew and kept`, cached, 'kept', streamed, short, { 'cache-control': 'no-cache' }),
     course(`${kind}, from memory`, cached, 'kept', streamed),
+    course(`${kind}, from Redis`, inRedis, 'kept', streamed),
     course(`${kind}, from memory, a conversation of 40 kB`, cached, 'kept', streamed, history),
   ];
 });
 
 const reply = { message: () => true, onDrain() {} };
 
-async function run({ rpcs, streamed, request, calls, headers }: Course): Promise<number> {
+async function run({ rpcs, streamed, request, calls, headers, inFlight }: Course): Promise<number> {
   const method = rpcs[streamed ? 1 : 0];
   if (method === undefined) throw new Error('chat has two methods');
+  const lane = async (): Promise<void> => {
+    for (let i = 0; i < calls / inFlight; i++) {
+      const call = new Call({
+        id: 'id',
+        method: paths[streamed ? 1 : 0],
+        protocol: 'grpc',
+        headers,
+        address: '127.0.0.1',
+        trace: { traceId: '', spanId: '', parentId: '', flags: '00', state: '' },
+        startedAt: systemClock.now(),
+      });
+      await method.handle(call, request as never, reply as never);
+    }
+  };
   const before = process.cpuUsage();
-  for (let i = 0; i < calls; i++) {
-    const call = new Call({
-      id: 'id',
-      method: paths[streamed ? 1 : 0],
-      protocol: 'grpc',
-      headers,
-      address: '127.0.0.1',
-      trace: { traceId: '', spanId: '', parentId: '', flags: '00', state: '' },
-      startedAt: systemClock.now(),
-    });
-    await method.handle(call, request as never, reply as never);
-  }
+  await Promise.all(Array.from({ length: inFlight }, lane));
   const { user, system } = process.cpuUsage(before);
   return (user + system) / calls;
 }
@@ -173,3 +200,5 @@ for (let round = -WARM_UP; round < ROUNDS; round++) {
 }
 const median = (times: readonly number[]) => times.toSorted((a, b) => a - b)[Math.floor(times.length / 2)] ?? 0;
 for (const { name, times } of courses) console.log(`${median(times).toFixed(2).padStart(8)} µs  ${name}`);
+redis.disconnect();
+await server.stop();
