@@ -31,6 +31,16 @@ describe('keygen', () => {
     expect(one['security.sealing.keys']).toEqual({ id: 'k7', secret: '$' + '{SEAL_SECRET}' });
   });
 
+  it('makes a secret of 256 bits for signing', async () => {
+    const one = await made('--signing', '--name', 's7', '--user', 'alice');
+    expect(Buffer.from(String(one['secret']), 'base64url')).toHaveLength(32);
+    expect(one['security.request_signing.keys']).toEqual({
+      id: 's7',
+      secret: '$' + '{SIGNING_SECRET}',
+      user: 'alice',
+    });
+  });
+
   it('makes a secret of 256 bits for the audit log', async () => {
     const one = await made('--audit');
     expect(Buffer.from(String(one['secret']), 'base64url')).toHaveLength(32);

@@ -4,9 +4,11 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { brotliCompressSync, gzipSync } from 'node:zlib';
 import { afterAll, beforeAll, describe, expect, test } from 'vitest';
-import { startGateway, type TestGateway } from '../support/gateway.ts';
+import { startRedis } from '../../src/stores/testing/redis-server.ts';
+import { spawnGateway, startGateway, type TestGateway } from '../support/gateway.ts';
+import { suite } from '../support/parts.ts';
 import { run } from '../support/process.ts';
-import { rawEntrances } from '../support/raw-entrances.ts';
+import { type RawEntrance, rawEntrances } from '../support/raw-entrances.ts';
 import { SignedCaller } from '../support/signed-caller.ts';
 
 // Requests in the clear that are signed, so that none can be changed on its way, or sent again.
@@ -135,6 +137,50 @@ test('a call over a limit claims nothing', async () => {
   } finally {
     await gateway.stop();
   }
+});
+
+test('over two worker processes, of many at once one is served', async () => {
+  const gateway = await spawnGateway(`server: { workers: 2 }\n${config('')}`);
+  try {
+    for (const entrance of [rawEntrances[0], rawEntrances.at(-1)]) {
+      if (entrance === undefined) throw new Error('no entrance');
+      const body = entrance.encode('fast', 'Hello', false);
+      const headers = { ...alice, ...signer.headers(body, { path: entrance.path(false), user }) };
+      const ask = async () => (await entrance.send(gateway.url, { ...headers }, body, false)).reason;
+      const reasons = await Promise.all(Array.from({ length: 40 }, ask));
+      expect(reasons.sort()).toEqual(['', ...Array(39).fill('REQUEST_REPLAYED')]);
+    }
+  } finally {
+    await gateway.stop();
+  }
+});
+
+suite('signed calls and Redis', ['redis-server'], () => {
+  test('over two instances, of many at once one is served; while it is out, none', async () => {
+    const redis = await startRedis('--maxmemory-policy', 'noeviction');
+    const yaml = config('', `redis: { url: "${redis.url}" }`);
+    const gateways = [await startGateway(yaml), await startGateway(yaml)];
+    try {
+      const ask = async (entrance: RawEntrance, i: number, headers: Readonly<Record<string, string>>, body: Buffer) =>
+        (await entrance.send(gateways[i % 2]?.url ?? '', { ...alice, ...headers }, body, false)).reason;
+      for (const entrance of rawEntrances) {
+        const body = entrance.encode('fast', 'Hello', false);
+        const headers = signer.headers(body, { path: entrance.path(false), user });
+        const reasons = await Promise.all(Array.from({ length: 40 }, (_, i) => ask(entrance, i, headers, body)));
+        expect(reasons.sort(), entrance.name).toEqual(['', ...Array(39).fill('REQUEST_REPLAYED')]);
+      }
+      await redis.stop();
+      for (const entrance of rawEntrances) {
+        const body = entrance.encode('fast', 'Hello', false);
+        const headers = signer.headers(body, { path: entrance.path(false), user });
+        expect(await ask(entrance, 0, headers, body)).toBe('ADMISSION_UNAVAILABLE');
+        expect(await ask(entrance, 0, {}, body)).toBe('');
+      }
+    } finally {
+      await Promise.all(gateways.map((gateway) => gateway.stop()));
+      await redis.stop().catch(() => {});
+    }
+  });
 });
 
 test('it is the message that is signed, however it is compressed', async () => {
