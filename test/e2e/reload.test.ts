@@ -323,4 +323,47 @@ providers: { sim: { type: simulator, models: [sim] } }
     await reloaded;
     expect(await presented(port)).toBe('two');
   });
+
+  test('of another authority is asked of clients that connect anew, those that come back to a session too', async () => {
+    const server = made.selfSigned('server', 'DNS:localhost');
+    const [alice, bob] = [made.selfSigned('alice', 'DNS:alice'), made.selfSigned('bob', 'DNS:bob')];
+    folder.mount('tls', { crt: server.cert, key: server.key, ca: alice.cert });
+    const { port, logged } = await start(`
+server: { reload_interval: 20ms, tls: { cert: ${folder.path('tls/crt')}, key: ${folder.path('tls/key')}, client_ca: ${folder.path('tls/ca')} } }
+providers: { sim: { type: simulator, models: [sim] } }
+security: { anonymous: false, mtls: { user_from: subject } }
+`);
+    let session: Buffer | undefined;
+    /** The first line of what came, or nothing where the connection was closed. */
+    const models = async ({ cert, key }: Credentials, again?: Buffer): Promise<string> => {
+      const socket = tls.connect({
+        port,
+        host: '127.0.0.1',
+        rejectUnauthorized: false,
+        cert,
+        key,
+        ...(again && { session: again }),
+      });
+      socket
+        .on('error', () => {})
+        .on('session', (ticket) => {
+          session = ticket;
+        });
+      socket.write('GET /v1/models HTTP/1.1\r\nHost: localhost\r\nConnection: close\r\n\r\n');
+      let text = '';
+      socket.setEncoding('utf8').on('data', (piece: string) => {
+        text += piece;
+      });
+      await new Promise((resolve) => socket.once('close', resolve));
+      return text.split('\r\n', 1)[0] ?? '';
+    };
+    expect([await models(alice), await models(bob)]).toEqual(['HTTP/1.1 200 OK', '']);
+    await models(alice);
+    const kept = session;
+    expect(await models(alice, kept)).toBe('HTTP/1.1 200 OK');
+    const reloaded = logged('config_reloaded');
+    folder.mount('tls', { crt: server.cert, key: server.key, ca: bob.cert });
+    expect((await reloaded)['changed']).toEqual(['server.tls.client_ca']);
+    expect([await models(alice), await models(alice, kept), await models(bob)]).toEqual(['', '', 'HTTP/1.1 200 OK']);
+  });
 });
