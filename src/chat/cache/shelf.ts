@@ -19,6 +19,15 @@ export interface ShelfOptions {
   readonly events: CacheEvents;
 }
 
+/** Undefined for an answer that the contract has no form for: providers have been seen to count in fractions. */
+function encoded(response: ChatResponse): Uint8Array | undefined {
+  try {
+    return encodeKept(response);
+  } catch {
+    return undefined;
+  }
+}
+
 /** Answers as they are put into a store and taken out of it. */
 export class Shelf {
   readonly #options: ShelfOptions;
@@ -48,9 +57,13 @@ export class Shelf {
       events.kept('not_whole');
       return false;
     }
-    const bytes = oversize ? undefined : encodeKept(response);
-    if (bytes === undefined || bytes.length > maxEntryBytes) {
+    const bytes = oversize ? undefined : encoded(response);
+    if (oversize || (bytes !== undefined && bytes.length > maxEntryBytes)) {
       events.kept('too_large');
+      return false;
+    }
+    if (bytes === undefined) {
+      events.kept('not_whole');
       return false;
     }
     if (policy.ttlMs <= 0) return false;

@@ -34,6 +34,9 @@ const renewScript = new Script(
 /** Where the keys of the cache begin, after the prefix of all keys. The braces keep them in one slot of a cluster. */
 export const cachePrefix = (prefix: string): string => `${prefix}{cache}:`;
 
+/** What a command throws at once, as a rejection like any other. */
+const attempt = async <T>(command: () => Promise<T>): Promise<T> => command();
+
 /** In a claim's place: there was an answer, and it is not kept. For as long as whoever waits may take to look again. */
 const unkeptMark = 'unkept';
 const unkeptMs = 500;
@@ -168,7 +171,7 @@ export class RedisResponseStore implements ResponseStore {
       };
       // After a long turn of our own, answers may be there unread when the timer comes: they are read first.
       const stop = clock.after(timeoutMs, () => setImmediate(() => waiting && fail('timeout')));
-      command(redis).then(
+      attempt(() => command(redis)).then(
         (value) => {
           this.#failures = 0;
           if (!waiting) return;
