@@ -26,6 +26,11 @@ export function sealingInterceptor(sealer: Sealer, service: ServiceDefinition): 
       broken ??= thrown instanceof SealError ? thrown.message : 'a reply of another form';
     };
 
+    const opener = (): ReplyOpener => {
+      if (reply === undefined) throw new SealError('a reply before its request');
+      return reply;
+    };
+
     const open = async (opener: ReplyOpener, message: object): Promise<object | undefined> => {
       const sealed = sealedOfReply(method.responseSerialize(message));
       const plaintext = await (method.responseStream ? opener.open(sealed) : opener.openWhole(sealed));
@@ -39,13 +44,12 @@ export function sealingInterceptor(sealer: Sealer, service: ServiceDefinition): 
     const listen = (listener: InterceptingListener): InterceptingListener => ({
       onReceiveMetadata: (metadata) => listener.onReceiveMetadata(metadata),
       onReceiveMessage(message: object | null) {
-        const opener = reply;
         // grpc-js tells so that a unary call has no answer.
-        if (message === null || opener === undefined) return listener.onReceiveMessage(message);
+        if (message === null) return listener.onReceiveMessage(message);
         opening = opening.then(async () => {
           if (broken !== undefined) return;
           try {
-            const opened = await open(opener, message);
+            const opened = await open(opener(), message);
             if (opened === undefined) call.startRead();
             else listener.onReceiveMessage(opened);
           } catch (thrown) {
@@ -57,7 +61,7 @@ export function sealingInterceptor(sealer: Sealer, service: ServiceDefinition): 
       onReceiveStatus(told) {
         void opening.then(() => {
           try {
-            if (told.code === status.OK) reply?.end();
+            if (told.code === status.OK) opener().end();
           } catch (thrown) {
             refuse(thrown);
           }

@@ -17,7 +17,7 @@ import { askSealedIn, openPage } from '../clients/browser.ts';
 import { sealingClients } from '../clients/sealing.ts';
 import { type GatewayProcess, spawnGateway } from '../support/gateway.ts';
 import { root, suite } from '../support/parts.ts';
-import { type Tampering, tamperingProxy } from '../support/tampering-proxy.ts';
+import { hastyServer, type Tampering, tamperingProxy } from '../support/tampering-proxy.ts';
 
 // The clients of clients/, each by its example, against a gateway that takes sealed calls only.
 
@@ -89,6 +89,21 @@ for (const { name, needs, surfaces, build, checkVectors, example } of sealingCli
       expect(told).toMatchObject({ code: 1, stdout: expect.not.stringContaining('simulated') as string });
       expect(told.stderr).toContain('the sealed message is not valid');
     });
+
+    test.runIf(surfaces.includes('grpc'))(
+      'an answer in the clear that comes before the request is refused',
+      async () => {
+        const server = await hastyServer();
+        try {
+          for (const surface of ['grpc', 'grpc-stream']) {
+            const { code, stdout } = await example([surface, server.url, model, question], identity);
+            expect({ code, stdout }, surface).toMatchObject({ code: 1, stdout: expect.not.stringContaining('forged') });
+          }
+        } finally {
+          server.close();
+        }
+      },
+    );
 
     test('what was done to a reply on its way is found', { timeout: 60_000 }, async () => {
       for (const [what, tampering, of] of tamperings) {

@@ -118,3 +118,25 @@ async function passGrpc(
   stream.on('wantTrailers', () => stream.sendTrailers(trailers));
   stream.end(Buffer.concat(frames));
 }
+
+/** A server that answers each gRPC call at once, in the clear and with OK, before the request came. */
+export async function hastyServer(): Promise<{ readonly url: string; close(): void }> {
+  const server = http2.createServer();
+  server.on('stream', (stream: http2.ServerHttp2Stream, { ':path': path = '' }: http2.IncomingHttpHeaders) => {
+    stream.on('error', () => {});
+    stream.respond({ ':status': 200, 'content-type': 'application/grpc' }, { waitForTrailers: true });
+    stream.on('wantTrailers', () => stream.sendTrailers({ 'grpc-status': '0' }));
+    const part = { content: forged };
+    const answer = path.endsWith('/StreamChatCompletion')
+      ? toBinary(
+          StreamChatCompletionResponseSchema,
+          create(StreamChatCompletionResponseSchema, { choices: [{ delta: part }] }),
+        )
+      : toBinary(ChatCompletionResponseSchema, create(ChatCompletionResponseSchema, { choices: [{ message: part }] }));
+    stream.end(envelope(answer));
+  });
+  server.listen(0, '127.0.0.1');
+  await once(server, 'listening');
+  const { port } = server.address() as AddressInfo;
+  return { url: `http://127.0.0.1:${port}`, close: () => server.close() };
+}

@@ -59,7 +59,6 @@ public final class SealingInterceptor implements ClientInterceptor {
     private final class SealedCall<Q, A> extends ClientCall<Q, A> {
         private final MethodDescriptor<Q, A> method;
         private final ClientCall<byte[], byte[]> call;
-        // Answers come only after the one request went out.
         private volatile ReplyOpener reply;
 
         SealedCall(MethodDescriptor<Q, A> method, ClientCall<byte[], byte[]> call) {
@@ -99,6 +98,14 @@ public final class SealingInterceptor implements ClientInterceptor {
             return call.isReady();
         }
 
+        private ReplyOpener opener() {
+            var opener = reply;
+            if (opener == null) {
+                throw new SealException("a reply before its request");
+            }
+            return opener;
+        }
+
         private final class OpeningListener extends Listener<byte[]> {
             private final Listener<A> listener;
             private String broken;
@@ -121,7 +128,7 @@ public final class SealingInterceptor implements ClientInterceptor {
                 byte[] plaintext;
                 try {
                     var sealed = SealedWire.ofReply(message);
-                    plaintext = streamed ? reply.open(sealed) : reply.openWhole(sealed);
+                    plaintext = streamed ? opener().open(sealed) : opener().openWhole(sealed);
                 } catch (SealException error) {
                     broken = error.getMessage();
                     call.cancel(broken, error);
@@ -139,7 +146,7 @@ public final class SealingInterceptor implements ClientInterceptor {
             public void onClose(Status status, Metadata trailers) {
                 if (broken == null && status.isOk()) {
                     try {
-                        reply.end();
+                        opener().end();
                     } catch (SealException error) {
                         broken = error.getMessage();
                     }
