@@ -82,4 +82,35 @@ suite('limits in Redis, from the command line', ['redis-server'], () => {
     store.close();
     redis.disconnect();
   });
+
+  test('with budgets, and by model', async () => {
+    const ready = Promise.withResolvers<void>();
+    const redis = connectRedis({ url: server.url, failed: ready.reject, ready: () => ready.resolve() });
+    await ready.promise;
+    const options = { prefix: 'money:', leaseMs: 30_000, epochGuardMs: 0, clock: systemClock };
+    const store = new RedisRateLimiter({ redis, ...options });
+    const day = 86_400_000;
+    const subjects: Subject[] = [
+      { tier: 'user', name: 'bob', limits: { budget: { count: 5e9, windowMs: day } } },
+      { tier: 'model', name: 'fast', limits: { requests: { count: 9, windowMs: 60_000 } } },
+      { tier: 'user_model', name: 'bob/fast', limits: { budget: { count: 1e9, windowMs: day } } },
+    ];
+    await store.take({ subjects, tokens: 0, cost: 250_000_400 });
+    writeFileSync(
+      join(folder, 'money.yaml'),
+      `providers: { sim: { type: simulator } }
+redis: { url: "${server.url}", prefix: "money:" }
+rate_limit: { models: { fast: { requests: 9/m } }, user: { overrides: { bob: { budget: 5usd/d, models: { fast: { budget: 1usd/d } } } } } }`,
+    );
+    const ask = async (...args: string[]) =>
+      (await runCli(['limits', ...args, '-c', 'money.yaml'], { cwd: folder })).stdout;
+    expect(await ask('show', 'bob')).toMatch(
+      /^budget: 0\.25 of 5 usd in 86400 s, all of it free in \d+ s\nfast: budget: 0\.25 of 1 usd in 86400 s, all of it free in \d+ s\n$/,
+    );
+    expect(await ask('show', 'fast', '--model')).toMatch(/^requests: 1 of 9 in 60 s, all of it free in \d+ s\n$/);
+    expect(await ask('reset', 'bob')).toBe('budget: 0 of 5 usd in 86400 s\nfast: budget: 0 of 1 usd in 86400 s\n');
+    expect(await ask('show', 'fast', '--model')).toMatch(/^requests: 1 of 9/);
+    store.close();
+    redis.disconnect();
+  });
 });

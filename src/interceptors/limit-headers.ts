@@ -1,6 +1,7 @@
 import type { Level, Limits, Quota, Refusal, Standing, Subject } from '../kernel/rate-limiter.ts';
 
-type Counted = 'requests' | 'tokens' | 'budget';
+const measures = ['requests', 'tokens', 'budget'] as const;
+type Counted = (typeof measures)[number];
 
 /** OpenAI's names, which its SDKs and their users know. It has none for money. */
 const names = {
@@ -34,22 +35,14 @@ const toldOf = (measure: Counted, amount: number): number =>
 
 const remaining = ({ count }: Quota, { used }: Level): number => Math.max(0, count - Math.ceil(used));
 
-/** One limit and where it stands. */
-interface Line {
-  readonly subject: Subject;
-  readonly measure: Counted;
-  readonly quota: Quota;
-  readonly level: Level;
-}
-
-function linesOf(standings: readonly Standing[], measure: Counted): Line[] {
-  const lines: Line[] = [];
-  for (const standing of standings) {
-    const level = standing[measure];
-    const quota = standing.subject.limits[measure];
-    if (level !== undefined && quota !== undefined) lines.push({ subject: standing.subject, measure, quota, level });
+/** Whether a subject is in a call's way, by this measure or by any. By name: a decision may come from another process. */
+function refuses(refusals: readonly Refusal[], { tier, name }: Subject, measure?: Counted): boolean {
+  for (const refusal of refusals) {
+    const { subject } = refusal;
+    if (subject.tier !== tier || subject.name !== name) continue;
+    if (measure === undefined || refusal.measure === measure) return true;
   }
-  return lines;
+  return false;
 }
 
 /** Counted over all callers, so that what one sees of it tells of the others. */
@@ -84,32 +77,37 @@ export function setLimitHeaders(
   standings: readonly Standing[],
   refusals: readonly Refusal[],
 ): void {
-  // By name: a decision may have come from another process.
-  const refusing = ({ tier, name }: Subject, measure?: Counted) =>
-    refusals.some(
-      ({ subject, measure: over }) =>
-        subject.tier === tier && subject.name === name && (measure === undefined || over === measure),
-    );
-  const own = standings.filter(({ subject }) => !isShared(subject) || refusing(subject));
-  const told = own.length > 0 ? own : standings;
+  const selects = refusals.length > 0 || standings.some(({ subject }) => !isShared(subject));
+  const told = selects
+    ? standings.filter(({ subject }) => !isShared(subject) || refuses(refusals, subject))
+    : standings;
+  let policy = '';
   let states = '';
-  for (const measure of ['requests', 'tokens', 'budget'] as const) {
-    const lines = linesOf(told, measure);
-    for (const { subject, quota, level } of lines) {
-      const resets = Math.ceil(level.resetMs / 1_000);
-      states += `${states === '' ? '' : ', '}"${subject.tier}-${measure}";r=${toldOf(measure, remaining(quota, level))};t=${resets}`;
+  for (const measure of measures) {
+    let matters: Standing | undefined;
+    let most = 0;
+    for (const standing of told) {
+      const { subject } = standing;
+      const level = standing[measure];
+      const quota = subject.limits[measure];
+      if (level === undefined || quota === undefined) continue;
+      const left = toldOf(measure, remaining(quota, level));
+      states += `${states === '' ? '' : ', '}"${subject.tier}-${measure}";r=${left};t=${Math.ceil(level.resetMs / 1_000)}`;
+      const weight = refuses(refusals, subject, measure) ? 3 : subject.tier === 'user' ? 2 : 1;
+      if (weight <= most) continue;
+      matters = standing;
+      most = weight;
     }
-    if (measure === 'budget') continue;
-    const matters =
-      lines.find(({ subject }) => refusing(subject, measure)) ??
-      lines.find(({ subject }) => subject.tier === 'user') ??
-      lines[0];
-    if (matters === undefined) continue;
+    if (measure === 'budget' || matters === undefined) continue;
+    const level = matters[measure];
+    const quota = matters.subject.limits[measure];
+    if (level === undefined || quota === undefined) continue;
     const { limit, remaining: left, reset } = names[measure];
-    headers[limit] = String(matters.quota.count);
-    headers[left] = String(remaining(matters.quota, matters.level));
-    headers[reset] = goDuration(matters.level.resetMs);
+    headers[limit] = String(quota.count);
+    headers[left] = String(remaining(quota, level));
+    headers[reset] = goDuration(level.resetMs);
   }
-  headers['ratelimit-policy'] = told.map(({ subject }) => policyOf(subject)).join(', ');
+  for (const { subject } of told) policy += `${policy === '' ? '' : ', '}${policyOf(subject)}`;
+  headers['ratelimit-policy'] = policy;
   if (states !== '') headers['ratelimit'] = states;
 }

@@ -1,5 +1,16 @@
+import { ConnectError, createClient } from '@connectrpc/connect';
+import { createConnectTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
 import { afterEach, describe, expect, test } from 'vitest';
-import { type Ask, type LimitsBench, openLimitsBench, overGrpc, overJson, usersYaml } from '../support/limits-bench.ts';
+import { ChatService } from '../../gen/es/llmbridge/v1/chat_service_pb.ts';
+import {
+  type Ask,
+  bearerOf,
+  type LimitsBench,
+  openLimitsBench,
+  overGrpc,
+  overJson,
+  usersYaml,
+} from '../support/limits-bench.ts';
 
 // Limits at the port: who is let in, what callers are told, and that what is counted is what was used.
 
@@ -166,4 +177,34 @@ test('the limits of an address hold on every entrance together', async () => {
   const text = await (await fetch(`${gateway.url}/metrics`)).text();
   expect(text).toContain('llmbridge_rate_limited_total{tier="ip",measure="requests"} 30');
   expect(text).toMatch(/llmbridge_prompt_estimate_ratio_count 30\n/);
+});
+
+test.each([
+  ['Connect', false],
+  ['gRPC-web', true],
+])('over %s callers are told the same', async (_name, web) => {
+  const gateway = await open('{ user: { requests: 1/h, budget: 5usd/d } }', ['alice']);
+  const options = { baseUrl: gateway.url, httpVersion: '1.1' as const };
+  const client = createClient(ChatService, web ? createGrpcWebTransport(options) : createConnectTransport(options));
+  const told: Headers[] = [];
+  const ask = () =>
+    client.chatCompletion(
+      { model: 'up/sim', messages: [{ role: 3, content: 'Hello' }] },
+      { headers: { authorization: bearerOf('alice') }, onHeader: (headers) => void told.push(headers) },
+    );
+  await ask();
+  expect(told[0]?.get('x-ratelimit-remaining-requests')).toBe('0');
+  expect(told[0]?.get('ratelimit-policy')).toBe(
+    '"user-requests";q=1;w=3600, "user-budget";q=5000000;w=86400;qu="micro-usd"',
+  );
+  expect(told[0]?.get('ratelimit')).toMatch(/^"user-requests";r=0;t=36\d\d, "user-budget";r=5000000;t=0$/);
+  const refused = await ask().then(
+    () => undefined,
+    (thrown: unknown) => ConnectError.from(thrown),
+  );
+  expect(refused?.code).toBe(8);
+  expect(refused?.metadata.get('ratelimit')).toContain('"user-requests";r=0');
+  expect(refused?.details.map((detail) => ('type' in detail ? detail.type : detail.desc.typeName))).toEqual(
+    expect.arrayContaining(['google.rpc.QuotaFailure', 'google.rpc.RetryInfo', 'google.rpc.ErrorInfo']),
+  );
 });
