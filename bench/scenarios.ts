@@ -115,6 +115,28 @@ const pacedGrpc = (part: string, streams: number): Scenario => ({
   },
 });
 
+const burstSse: Scenario = {
+  part: 'sse-burst',
+  title: 'SSE, 40 chunks at once, 64 connections: per stream',
+  upstream: 'burst',
+  targets: withJson,
+  check: checkSse,
+  run: ({ port }, maker, seconds) => wrk(maker, port, streamRequest, 64, seconds),
+};
+
+/** A scenario of the gateways, over either client that asks the provider. */
+const overBothClients = (part: string, { title, upstream, check, run }: Scenario): Scenario => ({
+  ...{ part, title: `${title}: by HTTP client`, upstream, check, run },
+  targets: (bench, port) =>
+    Promise.all(
+      [...bench.gateways].flatMap(([name, main]) =>
+        ['native', 'undici'].map((httpClient) =>
+          startGateway(bench, `${name}, ${httpClient}`, main, port, { lanes: true, limits: 'memory', httpClient }),
+        ),
+      ),
+    ),
+});
+
 /** Latency where the machine is not saturated: so many requests a second, over HTTP/1.1. */
 const atRate = (part: string, rate: number): Scenario => ({
   part,
@@ -171,14 +193,10 @@ export const scenarios: readonly Scenario[] = [
     check: checkJson,
     run: ({ port }, maker, seconds) => wrk(maker, port, jsonRequest, 64, seconds),
   },
-  {
-    part: 'sse-burst',
-    title: 'SSE, 40 chunks at once, 64 connections: per stream',
-    upstream: 'burst',
-    targets: withJson,
-    check: checkSse,
-    run: ({ port }, maker, seconds) => wrk(maker, port, streamRequest, 64, seconds),
-  },
+  burstSse,
+  overBothClients('clients', json('json', 64)),
+  overBothClients('clients-burst', burstSse),
+  overBothClients('clients-paced', pacedSse('sse-128', 128)),
   {
     part: 'grpc-burst',
     title: 'gRPC stream, 40 chunks at once, 8 connections of 8 streams: per stream',
