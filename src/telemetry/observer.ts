@@ -3,6 +3,7 @@ import { Code, type FaultReason, faults } from '../kernel/fault.ts';
 import type { CallObserver } from '../kernel/observer.ts';
 import { callLine, type Verdict } from './call-line.ts';
 import type { CallMetrics } from './call-metrics.ts';
+import { codeName } from './code-name.ts';
 import { bindingsOf, type Logger, writeLine } from './logger.ts';
 import { isProbe } from './probe.ts';
 
@@ -21,14 +22,13 @@ const levels: Readonly<Partial<Record<Code, Verdict['level']>>> = {
   [Code.DEADLINE_EXCEEDED]: 'warn',
 };
 
-const codeNames = Object.fromEntries(Object.entries(Code).map(([name, code]) => [code, name]));
 const ok: Verdict = { level: 'info', outcome: 'ok', code: 'OK' };
 /** Of probes: a line for each would bury the calls. */
 const quietOk: Verdict = { ...ok, level: 'debug' };
 const verdicts = Object.fromEntries(
   Object.entries(faults).map(([outcome, { code }]): [string, Verdict] => [
     outcome,
-    { level: levels[code] ?? 'info', outcome, code: codeNames[code] ?? 'UNKNOWN' },
+    { level: levels[code] ?? 'info', outcome, code: codeName(code) },
   ]),
 ) as Record<FaultReason, Verdict>;
 

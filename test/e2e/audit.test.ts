@@ -1,5 +1,7 @@
 import { createHash, randomBytes } from 'node:crypto';
+import { once } from 'node:events';
 import { mkdtempSync, readFileSync, rmSync, symlinkSync } from 'node:fs';
+import http2 from 'node:http2';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { create, toBinary } from '@bufbuild/protobuf';
@@ -7,7 +9,7 @@ import { afterAll, beforeAll, describe, expect, onTestFinished, test } from 'vit
 import { ChatCompletionRequestSchema } from '../../gen/es/llmbridge/v1/chat_service_pb.ts';
 import { spawnGateway, startGateway, type TestGateway } from '../support/gateway.ts';
 import { run } from '../support/process.ts';
-import { rawEntrances } from '../support/raw-entrances.ts';
+import { framed, rawEntrances } from '../support/raw-entrances.ts';
 
 // The audit log of a running gateway: one record of each call, whatever became of it, and none that is missed.
 
@@ -129,6 +131,85 @@ test('unknown URLs, lists of models and health have records, too', async () => {
   await gateway.stop();
   expect(callsIn(folder).map(({ outcome }) => outcome)).toEqual(['ROUTE_NOT_FOUND', 'ok', 'ok', 'METHOD_NOT_ALLOWED']);
   expect(await verify(folder, 'audit-0.jsonl', '--complete')).toMatchObject({ code: 0 });
+});
+
+test('calls that are given up, and those that are cut when the gateway stops, have records', async () => {
+  const folder = place();
+  const gateway = await startGateway(config(folder, '', 'drain_timeout: 100ms'));
+  const slow = 'sim/sim:tokens=1000,tps=20';
+  const body = JSON.stringify({ model: slow, stream: true, messages: [{ role: 'user', content: 'Hello' }] });
+  const ask = async () => {
+    const leave = new AbortController();
+    const headers = { 'content-type': 'application/json', ...alice };
+    const reply = await fetch(`${gateway.url}/v1/chat/completions`, {
+      method: 'POST',
+      headers,
+      body,
+      signal: leave.signal,
+    });
+    const reader = reply.body?.getReader();
+    await reader?.read();
+    return { leave, rest: async () => reader?.read().catch(() => {}) };
+  };
+  const session = http2.connect(gateway.url);
+  session.on('error', () => {});
+  const over2 = async (path: string) => {
+    const headers = { 'content-type': 'application/grpc', te: 'trailers', ...alice };
+    const stream = session.request({ ':method': 'POST', ':path': path, ...headers });
+    stream.on('error', () => {});
+    return stream;
+  };
+  const left = await ask();
+  left.leave.abort();
+  await expect.poll(() => callsIn(folder).length).toBe(1);
+  const [grpc] = rawEntrances;
+  const reset = await over2('/llmbridge.v1.ChatService/StreamChatCompletion');
+  reset.end(framed(grpc?.encode(slow, 'Hello', true) ?? Buffer.alloc(0)));
+  await once(reset, 'response');
+  reset.close(http2.constants.NGHTTP2_CANCEL);
+  await expect.poll(() => callsIn(folder).length).toBe(2);
+  const unknown = await over2('/llmbridge.v1.ChatService/Nothing');
+  unknown.end(framed(Buffer.alloc(0)));
+  await expect.poll(() => callsIn(folder).length).toBe(3);
+  const watch = await over2('/grpc.health.v1.Health/Watch');
+  watch.end(framed(Buffer.alloc(0)));
+  await once(watch, 'response');
+  await ask();
+  await gateway.stop();
+  session.destroy();
+  expect(
+    callsIn(folder)
+      .map(({ outcome }) => outcome)
+      .sort(),
+  ).toEqual(['CANCELLED', 'CANCELLED', 'ROUTE_NOT_FOUND', 'SHUTTING_DOWN', 'SHUTTING_DOWN']);
+  expect(await verify(folder, 'audit-0.jsonl', '--complete')).toMatchObject({ code: 0 });
+});
+
+test('of hundreds at once, many of them given up, each has its record', async () => {
+  const folder = place();
+  const gateway = await startGateway(config(folder));
+  const ask = async (i: number) => {
+    const signal = i % 3 === 0 ? AbortSignal.timeout(5 + (i % 40)) : undefined;
+    const body = JSON.stringify({
+      model: 'sim/sim:ttft=20ms',
+      stream: i % 2 === 0,
+      messages: [{ role: 'user', content: 'Hi' }],
+    });
+    const headers = { 'content-type': 'application/json', 'x-request-id': `call-${i}`, ...alice };
+    const init = { method: 'POST', headers, body, ...(signal && { signal }) };
+    await fetch(`${gateway.url}/v1/chat/completions`, init)
+      .then((reply) => reply.text())
+      .catch(() => {});
+  };
+  await Promise.all(Array.from({ length: 300 }, (_, i) => ask(i)));
+  await gateway.stop();
+  const lines = gateway.log
+    .filter(({ msg }) => msg === 'call')
+    .map(({ request_id, outcome }) => `${request_id} ${outcome}`);
+  const records = callsIn(folder).map(({ request_id, outcome }) => `${request_id} ${outcome}`);
+  expect(records).toEqual(lines);
+  expect(new Set(records).size).toBe(records.length);
+  expect(records.length).toBeGreaterThan(199);
 });
 
 test.each([

@@ -1,10 +1,7 @@
 import type { Call } from '../../kernel/call.ts';
 import type { Clock } from '../../kernel/clock.ts';
-import { Code, type Fault } from '../../kernel/fault.ts';
-
-const codeNames: Readonly<Record<number, string>> = Object.fromEntries(
-  Object.entries(Code).map(([name, code]) => [code, name]),
-);
+import type { Fault } from '../../kernel/fault.ts';
+import { codeName } from '../code-name.ts';
 
 const longestName = 200;
 const mostGroups = 32;
@@ -34,6 +31,6 @@ export function recordOf(call: Call, fault: Fault | undefined, clock: Pick<Clock
     ...(usage !== undefined && { prompt_tokens: usage.promptTokens, completion_tokens: usage.completionTokens }),
     duration_ms: Math.round(clock.now() - call.startedAt),
     outcome: fault?.reason ?? 'ok',
-    code: fault === undefined ? 'OK' : (codeNames[fault.shape.code] ?? 'UNKNOWN'),
+    code: fault === undefined ? 'OK' : codeName(fault.shape.code),
   };
 }
