@@ -29,16 +29,16 @@ export class TextEvents {
   /** The words of an event of the known form; undefined for any other. */
   wordsOf(json: string): string | undefined {
     const form = this.#form;
-    if (form === undefined || !json.startsWith(form.before)) return undefined;
+    if (form === undefined || !stands(form.before, json, 0)) return undefined;
     const from = form.before.length;
     const end = endOfString(json, from);
-    if (!json.startsWith(form.between, end)) return undefined;
     if (form.after === undefined) {
-      if (end + form.between.length !== json.length) return undefined;
+      if (end + form.between.length !== json.length || !stands(form.between, json, end)) return undefined;
     } else {
+      if (!stands(form.between, json, end)) return undefined;
       const padding = end + form.between.length;
       const paddingEnd = endOfString(json, padding);
-      if (!json.startsWith(form.after, paddingEnd) || paddingEnd + form.after.length !== json.length) return undefined;
+      if (paddingEnd + form.after.length !== json.length || !stands(form.after, json, paddingEnd)) return undefined;
       if (spelled(json.slice(padding, paddingEnd)) === undefined) return undefined;
     }
     return spelled(json.slice(from, end));
@@ -54,7 +54,7 @@ export class TextEvents {
     chunk.created = form.chunk.created;
     chunk.systemFingerprint = form.chunk.systemFingerprint;
     chunk.serviceTier = form.chunk.serviceTier;
-    chunk.choices.push(newChunkChoice(form.index, newDelta()));
+    chunk.choices = [newChunkChoice(form.index, newDelta())];
     return chunk;
   }
 
@@ -69,9 +69,9 @@ export class TextEvents {
     const padding = paddingMember.exec(json.slice(end));
     const middle = padding === null ? json.length : end + padding.index + padding[0].length;
     this.#form = {
-      before: json.slice(0, from),
-      between: json.slice(end, middle),
-      after: padding === null ? undefined : json.slice(endOfString(json, middle)),
+      before: copied(json.slice(0, from)),
+      between: copied(json.slice(end, middle)),
+      after: padding === null ? undefined : copied(json.slice(endOfString(json, middle))),
       chunk: { ...chunk },
       index: chunk.choices[0]?.index ?? 0,
     };
@@ -82,6 +82,12 @@ export class TextEvents {
     this.#misses = 0;
   }
 }
+
+/** Whether a text has this piece at a place. Slices are compared many bytes at a time, which `startsWith` is not. */
+const stands = (piece: string, text: string, at: number): boolean => text.slice(at, at + piece.length) === piece;
+
+/** The same text as a string of its own: a slice of another keeps that, and is slower to compare. */
+const copied = (text: string): string => Buffer.from(text).toString();
 
 /** Where the string ends whose first character stands at `from`: its closing quote. */
 function endOfString(json: string, from: number): number {

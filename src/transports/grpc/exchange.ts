@@ -40,6 +40,8 @@ export class GrpcExchange implements Reply<Message>, Awaited {
   #trailersSent = false;
   #fault: Fault | undefined;
   #blocked = false;
+  #gathered: Buffer[] = [];
+  #gatheredBytes = 0;
   #watchesDrain = false;
   #waiting: (() => void)[] | undefined;
 
@@ -107,9 +109,33 @@ export class GrpcExchange implements Reply<Message>, Awaited {
     }
     const bytes = this.#encode(message);
     if (!this.#headSent) this.#sendHead();
-    if (this.#over || this.#stream.write(bytes)) return true;
-    this.#block();
-    return false;
+    if (this.#over) return true;
+    this.#gather(bytes);
+    return !this.#blocked;
+  }
+
+  /** Frames of one turn of the event loop go out in one write, as a write costs more than what is done for a frame. */
+  #gather(bytes: Buffer): void {
+    if (this.#gathered.push(bytes) === 1) queueMicrotask(this.#flush);
+    this.#gatheredBytes += bytes.length;
+    if (this.#gatheredBytes >= mostGathered) this.#flush();
+  }
+
+  readonly #flush = (): void => {
+    const bytes = this.#taken();
+    const stream = this.#stream;
+    if (bytes === undefined || stream.destroyed || stream.closed || stream.writableEnded) return;
+    if (!stream.write(bytes)) this.#block();
+  };
+
+  /** What is to be written still. */
+  #taken(): Buffer | undefined {
+    const [first] = this.#gathered;
+    if (first === undefined) return undefined;
+    const bytes = this.#gathered.length === 1 ? first : Buffer.concat(this.#gathered, this.#gatheredBytes);
+    this.#gathered = [];
+    this.#gatheredBytes = 0;
+    return bytes;
   }
 
   onDrain(resume: () => void): void {
@@ -156,7 +182,7 @@ export class GrpcExchange implements Reply<Message>, Awaited {
     if (this.#over) return;
     let bytes: Buffer | undefined;
     try {
-      bytes = this.#unary ? this.#encode(this.#answer) : undefined;
+      bytes = this.#unary ? this.#encode(this.#answer) : this.#taken();
     } catch (thrown) {
       this.#finish(Fault.from(thrown));
       return;
@@ -193,7 +219,7 @@ export class GrpcExchange implements Reply<Message>, Awaited {
     if (this.#invoked) {
       // Reply headers of the method stay leading metadata, as clients don't look for them among the trailers.
       if (!this.#headSent) this.#sendHead();
-      if (!stream.closed) stream.end();
+      if (!stream.closed) stream.end(this.#taken());
       return;
     }
     this.#trailersSent = true;
@@ -279,6 +305,9 @@ export class GrpcExchange implements Reply<Message>, Awaited {
     this.#around.calls.end(this.call, fault);
   }
 }
+
+/** Bytes after which what was gathered is written though more may come in the same turn. */
+const mostGathered = 64 * 1024;
 
 const ignore = (): void => {};
 const endStream = { endStream: true } as const;

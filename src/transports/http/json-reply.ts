@@ -22,12 +22,14 @@ export function sendText(
   headers: Readonly<Record<string, string>>,
   text: string,
 ): void {
-  const body = Buffer.from(text);
-  const coding = body.length < worthwhile ? undefined : codingOf(request.headers['accept-encoding']);
+  const length = Buffer.byteLength(text);
+  const coding = length < worthwhile ? undefined : codingOf(request.headers['accept-encoding']);
   if (coding === undefined) {
-    send(request, response, status, headers, body);
+    // As text: Node writes head and body in one piece then.
+    send(request, response, status, headers, text, length);
     return;
   }
+  const body = Buffer.from(text);
   const compressed =
     coding === 'br'
       ? brotliAsync(body, {
@@ -36,8 +38,8 @@ export function sendText(
       : gzipAsync(body, { level: 3 });
   // Compression of a buffer in memory fails only when memory does; the text as it is then serves as well.
   compressed.then(
-    (bytes) => send(request, response, status, { ...headers, 'content-encoding': coding }, bytes),
-    () => send(request, response, status, headers, body),
+    (bytes) => send(request, response, status, { ...headers, 'content-encoding': coding }, bytes, bytes.length),
+    () => send(request, response, status, headers, body, length),
   );
 }
 
@@ -46,7 +48,8 @@ function send(
   response: ServerResponse,
   status: number,
   headers: Readonly<Record<string, string>>,
-  body: Uint8Array,
+  body: string | Uint8Array,
+  length: number,
 ): void {
   // The caller may have gone while the body was made; there is nobody to write to then.
   if (response.destroyed || response.headersSent) return;
@@ -54,7 +57,7 @@ function send(
     ...replyDefaults,
     'cache-control': 'no-store',
     ...headers,
-    'content-length': body.length,
+    'content-length': length,
   });
   if (request.method === 'HEAD') response.end();
   else response.end(body);
