@@ -1,7 +1,8 @@
 import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
-import { addressOf, clusterMaster } from './cluster-master.ts';
-import { type ClientOptions, type Connector, connectorTo, type ServerInfo, sentinelConnector } from './connectors.ts';
+import { clusterMaster } from './cluster-master.ts';
+import { type Address, type ClientOptions, connectorTo, type Seen, type ServerInfo } from './connectors.ts';
+import { sentinelMaster, watchSentinels } from './sentinel-master.ts';
 
 /** Where the store is: one of `url`, `sentinel` and `cluster`, and what opens it. */
 export interface RedisPlace {
@@ -50,12 +51,17 @@ const moved = /READONLY|^(MOVED|CLUSTERDOWN|MASTERDOWN) /;
  * `key` in a cluster. While it is down commands fail at once: whoever asks has another answer, and must not wait. What was
  * sent and not answered is not sent again, as it may have been done; nor is it sent on to another server.
  */
-export function connectRedis({ key, failed, ready, ...place }: RedisOptions): Redis {
+export function connectRedis({ key = '', failed, ready, ...place }: RedisOptions): Redis {
   let info: ServerInfo = {};
+  let at: Address | undefined;
+  const any: Seen = (next, address) => {
+    info = next;
+    at = address;
+    return true;
+  };
+  const { sentinel } = place;
   const redis = new Redis({
-    ...clientOptions(place, key, (next) => {
-      info = next;
-    }),
+    ...clientOptions(place, key, any),
     enableOfflineQueue: false,
     autoResendUnfulfilledCommands: false,
     maxRetriesPerRequest: 0,
@@ -70,53 +76,50 @@ export function connectRedis({ key, failed, ready, ...place }: RedisOptions): Re
   });
   redis.on('error', failed);
   redis.on('ready', () => ready(info['maxmemory_policy']));
+  if (sentinel !== undefined) {
+    let stop = () => {};
+    redis.on('ready', () => {
+      stop();
+      stop = watchSentinels(sentinel.nodes, sentinel.name, sentinelAccess(place), ({ host, port }) => {
+        if (redis.status === 'ready' && (at?.host !== host || at.port !== port)) redis.disconnect(true);
+      });
+    });
+    redis.on('close', () => stop());
+  }
   return redis;
 }
 
-function clientOptions(
-  { url, sentinel, cluster, username, password, ...secured }: RedisPlace,
-  key = '',
-  seen: (info: ServerInfo) => void,
-): ClientOptions {
-  const tls = (secured.tls === true || url?.startsWith('rediss:') || undefined) && {
-    ...(secured.ca !== undefined && { ca: readFileSync(secured.ca) }),
-  };
+function clientOptions(place: RedisPlace, key: string, any: Seen): ClientOptions {
+  const { url, sentinel, cluster, username, password } = place;
   const access: ClientOptions = {
     ...(username !== undefined && { username }),
     ...(password !== undefined && { password }),
-    ...(tls && { tls }),
+    ...securedBy(place),
   };
-  const any = (next: ServerInfo) => {
-    seen(next);
-    return true;
-  };
-  const master = (next: ServerInfo) => (next['role'] ?? 'master') === 'master' && any(next);
+  const master: Seen = (info, address) => (info['role'] ?? 'master') === 'master' && any(info, address);
   if (sentinel !== undefined) {
-    return {
-      ...access,
-      ...(tls && { enableTLSForSentinelMode: true, sentinelTLS: tls }),
-      name: sentinel.name,
-      sentinels: sentinel.nodes.map((node) => ({ ...addressOf(node) })),
-      ...(sentinel.username !== undefined && { sentinelUsername: sentinel.username }),
-      ...(sentinel.password !== undefined && { sentinelPassword: sentinel.password }),
-      sentinelCommandTimeout: 1_000,
-      sentinelRetryStrategy: (times) => Math.min(50 * times, 500),
-      sentinelReconnectStrategy: (times) => Math.min(50 * times, 1_000),
-      failoverDetector: true,
-      Connector: sentinelConnector(any),
-    };
+    const locate = sentinelMaster(sentinel.nodes, sentinel.name, sentinelAccess(place));
+    return { ...access, Connector: connectorTo(locate, master) };
   }
   if (cluster !== undefined) return { ...access, Connector: connectorTo(clusterMaster(cluster, key, access), master) };
   return { ...fromUrl(url ?? '', any), ...access };
 }
 
+const securedBy = ({ url, tls, ca }: RedisPlace): ClientOptions =>
+  tls === true || url?.startsWith('rediss:') ? { tls: ca === undefined ? {} : { ca: readFileSync(ca) } } : {};
+
+const sentinelAccess = (place: RedisPlace): ClientOptions => ({
+  ...(place.sentinel?.username !== undefined && { username: place.sentinel.username }),
+  ...(place.sentinel?.password !== undefined && { password: place.sentinel.password }),
+  ...securedBy(place),
+});
+
 /** Host, port, user, password and database of the URL. */
-function fromUrl(text: string, seen: (info: ServerInfo) => boolean): ClientOptions & { readonly Connector: Connector } {
+function fromUrl(text: string, seen: Seen): ClientOptions {
   const { hostname, port, username, password, pathname } = new URL(text);
   const host = hostname.replace(/^\[(.*)\]$/, '$1') || '127.0.0.1';
   const address = { host, port: Number(port || 6379) };
   return {
-    ...address,
     ...(username !== '' && { username: decodeURIComponent(username) }),
     ...(password !== '' && { password: decodeURIComponent(password) }),
     ...(pathname.length > 1 && { db: Number(pathname.slice(1)) }),

@@ -1,6 +1,6 @@
 import net from 'node:net';
 import tls from 'node:tls';
-import { AbstractConnector, type RedisOptions, type SentinelConnectionOptions, SentinelConnector } from 'ioredis';
+import { AbstractConnector, type RedisOptions } from 'ioredis';
 
 /** Fields of a server's INFO, by name; empty where it may not be asked. */
 export type ServerInfo = Readonly<Record<string, string | undefined>>;
@@ -20,16 +20,20 @@ const pauseMs = 200;
 /** How long a connection that is given up may take to close by itself. */
 const closeWithinMs = 500;
 
-/** Makes the sockets of one client, and is shown each server's INFO before the first command goes to it. */
+/** Shown where a connection leads and that server's INFO before the first command goes there; whether it is the right one. */
+export type Seen = (info: ServerInfo, address: Address) => boolean;
+
+/** Makes the sockets of one client. */
 export type Connector = new (options: unknown) => AbstractConnector;
 
 /**
  * Connects to wherever `locate` says at that moment. It never gives up, for ioredis would not begin anew: while nothing is
  * found it goes on looking.
  */
-export function connectorTo(locate: () => Promise<Address>, seen: (info: ServerInfo) => boolean): Connector {
+export function connectorTo(locate: () => Promise<Address>, seen: Seen): Connector {
   return class extends AbstractConnector {
     readonly #tls: tls.ConnectionOptions | undefined;
+    #address: Address = { host: '', port: 0 };
 
     constructor(options: unknown) {
       super(closeWithinMs);
@@ -37,14 +41,15 @@ export function connectorTo(locate: () => Promise<Address>, seen: (info: ServerI
     }
 
     override check(info: ServerInfo): boolean {
-      return seen(info);
+      return seen(info, this.#address);
     }
 
     async connect(tell: (type: string, error: Error) => void): Promise<Stream> {
       this.connecting = true;
       for (;;) {
         try {
-          const { host, port } = await locate();
+          this.#address = await locate();
+          const { host, port } = this.#address;
           if (!this.connecting) break;
           this.stream = this.#tls === undefined ? net.connect({ host, port }) : secure(host, port, this.#tls);
           this.stream.once('error', (error) => {
@@ -66,16 +71,3 @@ export function connectorTo(locate: () => Promise<Address>, seen: (info: ServerI
 /** Names the server asked for, where it has a name: hosted ones choose their certificate by it. */
 const secure = (host: string, port: number, options: tls.ConnectionOptions): tls.TLSSocket =>
   tls.connect({ host, port, ...(net.isIP(host) === 0 && { servername: host }), ...options });
-
-/** Connects to the master that the sentinels name, and leaves it when they name another. */
-export function sentinelConnector(seen: (info: ServerInfo) => boolean): Connector {
-  return class extends SentinelConnector {
-    constructor(options: unknown) {
-      super(options as SentinelConnectionOptions);
-    }
-
-    override check(info: ServerInfo): boolean {
-      return super.check(info) && seen(info);
-    }
-  };
-}
