@@ -2,6 +2,7 @@ import { spawnSync } from 'node:child_process';
 import { readFileSync } from 'node:fs';
 import { expect, test } from 'vitest';
 import type { Provider } from '../kernel/provider.ts';
+import { Scrape } from '../workers/scrape.ts';
 import { createAuditMetrics } from './audit/metrics.ts';
 import { createBalancerMetrics } from './balancer-metrics.ts';
 import { createCacheMetrics } from './cache-metrics.ts';
@@ -10,6 +11,7 @@ import { createGateMetrics } from './gate-metrics.ts';
 import { createLabels } from './labels.ts';
 import { createLimitMetrics } from './limit-metrics.ts';
 import { createMetrics } from './metrics.ts';
+import { createReloadMetrics } from './reload-metrics.ts';
 
 const promtool = spawnSync('promtool', ['--version']).error === undefined;
 
@@ -76,13 +78,14 @@ test('the documents name every metric of ours, and none that is not there', asyn
   createLimitMetrics(metrics.registry);
   createCacheMetrics(metrics.registry, () => undefined);
   createAuditMetrics(metrics.registry);
-  const text = await metrics.text();
+  createReloadMetrics(metrics.registry, () => 0);
+  const text = `${await metrics.text()}\n${await new Scrape(() => []).text()}`;
   const names = new Set([...text.matchAll(/^# TYPE (\w+)/gm)].map(([, name = '']) => name));
   const operations = read('operations.md');
-  for (const name of names) if (name.startsWith('llmbridge_')) expect(operations).toContain(`| \`${name}\``);
+  for (const name of names) if (name.startsWith('llmbridge_')) expect(operations).toContain(`\`${name}`);
 
   const named = `${operations}${read('grafana-dashboard.json')}`.matchAll(
-    /\b(?:llmbridge|nodejs|process)_[a-z][a-z0-9_]+/g,
+    /\b(?:llmbridge|nodejs|process)_[a-z][a-z0-9_]+(?!\*)\b/g,
   );
   const unknown = [...named].map(([name]) => name.replace(/_bucket$/, '')).filter((name) => !names.has(name));
   expect(unknown).toEqual([]);

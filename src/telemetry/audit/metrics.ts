@@ -31,6 +31,8 @@ export function createAuditMetrics(registry: Registry): AuditCounts {
     name: 'llmbridge_audit_up',
     help: 'Whether the audit log can be written: 0 while it fails.',
     registers,
+    // One process that fails is told of, however many do not.
+    aggregator: 'min',
   });
   const sequence = new Gauge({
     name: 'llmbridge_audit_sequence',
