@@ -43,6 +43,9 @@ type Sealed struct {
 
 // Sealer seals requests under one secret. It may be used by many goroutines at once.
 type Sealer struct {
+	// Padded hides the lengths of requests, by filling them up to the next power of two. It is to be set before the first.
+	Padded bool
+
 	keyID, user string
 	secret      []byte
 	requests    cipher.AEAD
@@ -74,6 +77,9 @@ func (s *Sealer) Seal(method string, plaintext []byte) (*Sealed, *Opener) {
 }
 
 func (s *Sealer) sealAt(method string, plaintext []byte, issuedAt uint32, nonce []byte) (*Sealed, *Opener) {
+	if s.Padded {
+		plaintext = pad(plaintext, method == surface)
+	}
 	additional := header(request, method, s.keyID, issuedAt, s.user)
 	sealed := &Sealed{
 		Version:    version,

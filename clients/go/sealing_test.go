@@ -4,6 +4,7 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"math/bits"
 	"os"
 	"reflect"
 	"testing"
@@ -55,6 +56,12 @@ type vectors struct {
 			Sealed    sealedVector `json:"sealed"`
 		} `json:"messages"`
 	} `json:"replies"`
+	Padding []struct {
+		Form      string          `json:"form"`
+		Padding   json.RawMessage `json:"padding"`
+		Plaintext raw             `json:"plaintext"`
+		Padded    raw             `json:"padded"`
+	} `json:"padding"`
 	InvalidReplies []struct {
 		given
 		Messages []sealedVector `json:"messages"`
@@ -92,6 +99,27 @@ func TestRequests(t *testing.T) {
 				t.Errorf("got %+v, want %+v", got, want)
 			}
 		})
+	}
+}
+
+func TestPadding(t *testing.T) {
+	for _, each := range load(t).Padding {
+		if string(each.Padding) != `"pow2"` {
+			continue
+		}
+		if got := pad(each.Plaintext, each.Form == "json"); string(got) != string(each.Padded) {
+			t.Errorf("%s of %d bytes: %x", each.Form, len(each.Plaintext), got)
+		}
+	}
+	for length := range 700 {
+		if padded := pad(make([]byte, length), false); bits.OnesCount(uint(len(padded))) != 1 {
+			t.Errorf("%d bytes became %d", length, len(padded))
+		}
+	}
+	sealer := sealer(t, "k1", given{Secret: make([]byte, keySize)})
+	sealer.Padded = true
+	if sealed, _ := sealer.Seal(surface, []byte("{}")); len(sealed.Ciphertext) != 64+16 {
+		t.Errorf("%d bytes", len(sealed.Ciphertext))
 	}
 }
 

@@ -3,8 +3,8 @@
     SEALING_KEY_ID=k1 SEALING_SECRET=... API_KEY=... SEALING_USER=alice \\
       python clients/python/example.py grpc|grpc-stream|http|http-stream http://127.0.0.1:8080 MODEL "Hello"
 
-SEALING_SECRET is base64; SEALING_USER is whom the gateway takes the caller with this API_KEY for. For gRPC, the stubs that
-grpc_tools made of proto/ are on PYTHONPATH; for HTTP, the openai SDK is installed.
+SEALING_SECRET is base64; SEALING_USER is whom the gateway takes the caller with this API_KEY for. For gRPC, the stubs
+that grpc_tools made of proto/ are on PYTHONPATH; for HTTP, the openai SDK is installed.
 """
 
 import base64

@@ -5,6 +5,7 @@ import unittest
 from pathlib import Path
 
 from llmbridge_sealing import Sealed, Sealer, SealError
+from llmbridge_sealing.padding import pad_binary, pad_json
 
 VECTORS = json.loads((Path(__file__).parents[2] / "docs" / "sealing-vectors.json").read_text())
 
@@ -46,6 +47,16 @@ class Vectors(unittest.TestCase):
         for vector in VECTORS["invalid_replies"]:
             with self.subTest(vector["name"]), self.assertRaises(SealError):
                 read(vector, vector["messages"])
+
+    def test_padding(self) -> None:
+        for vector in VECTORS["padding"]:
+            if vector["padding"] == "pow2":
+                pad = pad_json if vector["form"] == "json" else pad_binary
+                self.assertEqual(pad(bytes.fromhex(vector["plaintext"])).hex(), vector["padded"])
+        for length in range(700):
+            self.assertEqual(len(pad_binary(bytes(length))).bit_count(), 1)
+        sealed, _ = Sealer("k1", bytes(32), padded=True).seal("/v1/chat/completions", b"{}")
+        self.assertEqual(len(sealed.ciphertext), 64 + 16)
 
     def test_nonces_are_drawn_and_a_secret_has_32_bytes(self) -> None:
         sealer = Sealer("k1", bytes(32))

@@ -39,19 +39,27 @@ module Sealing
     OpenSSL::KDF.hkdf(secret, salt: salt, info: info, length: 32, hash: 'SHA256')
   end
 
-  # Seals requests under one secret of 32 bytes; `user` is whom the gateway takes this caller for.
+  # Spaces behind JSON, up to the next power of two, 64 bytes at least.
+  def pad(json)
+    json.b.ljust([64, 1 << (json.bytesize - 1).bit_length].max)
+  end
+
+  # Seals requests under one secret of 32 bytes; `user` is whom the gateway takes this caller for. `padded` hides the lengths
+  # of requests.
   class Sealer
-    def initialize(key_id:, secret:, user: '')
+    def initialize(key_id:, secret:, user: '', padded: false)
       raise ArgumentError, 'a sealing secret has 32 bytes' unless secret.bytesize == 32
 
       @key_id = key_id
       @secret = secret
       @user = user
+      @padded = padded
       @request_key = Sealing.derive(secret, '', 'request')
     end
 
     # A sealed request and what opens its reply. Time and nonce are given by test vectors alone.
     def seal(method, plaintext, issued_at: Time.now.to_i, nonce: SecureRandom.random_bytes(12))
+      plaintext = Sealing.pad(plaintext) if @padded
       cipher = OpenSSL::Cipher.new('aes-256-gcm').encrypt
       cipher.key = @request_key
       cipher.iv = nonce

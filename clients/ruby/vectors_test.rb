@@ -48,5 +48,11 @@ rescue Sealing::SealError
   next
 end
 
+VECTORS['padding'].each do |vector|
+  next unless vector.values_at('form', 'padding') == %w[json pow2]
+
+  failures << 'padding' unless Sealing.pad(bytes(vector['plaintext'])) == bytes(vector['padded'])
+end
+
 abort failures.join("\n") unless failures.empty?
 puts %w[requests replies invalid_replies].map { |kind| "#{VECTORS[kind].length} #{kind}" }.join(', ')

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { sealingVectors } from '../../test/support/sealing-vectors.ts';
+import { pad } from './padding.ts';
 import { parseSealed, requestJson } from './sealed-json.ts';
 import { requestBytes, sealedOfReply } from './sealed-wire.ts';
 import { SealError, type Sealed, Sealer } from './sealing.ts';
@@ -44,6 +45,31 @@ test.each(vectors.requests)('request: $name', async ({ secret, method, user, pla
 
 test.each(vectors.json_forms)('JSON: $name', ({ json, sealed }) => {
   expect(parseSealed(json)).toEqual(sealedOf(sealed));
+});
+
+test.each(vectors.padding.filter(({ padding }) => padding === 'pow2'))(
+  'padding: $form of $plaintext.length digits',
+  (vector) => {
+    expect(hex(pad(bytes(vector.plaintext), vector.form))).toBe(vector.padded);
+  },
+);
+
+test('padding of any length comes out, and is asked for', async () => {
+  for (let length = 0; length < 700; length++) {
+    const padded = pad(new Uint8Array(length).fill(1), 'binary');
+    expect(Math.log2(padded.length) % 1).toBe(0);
+    // Nothing but whole fields of number 1000.
+    for (let at = length; at < padded.length; ) {
+      expect([padded[at], padded[at + 1]]).toEqual([0xc2, 0x3e]);
+      const [low = 0, high = 0] = padded.subarray(at + 2);
+      at += low < 128 ? 3 + low : 4 + (low & 127) + high * 128;
+      expect(at).toBeLessThanOrEqual(padded.length);
+    }
+  }
+  const sealer = new Sealer({ keyId: 'k1', secret: new Uint8Array(32), padded: true });
+  for (const method of ['/v1/chat/completions', '/llmbridge.v1.ChatService/ChatCompletion']) {
+    expect((await sealer.seal(method, new Uint8Array(10))).sealed.ciphertext).toHaveLength(64 + 16);
+  }
 });
 
 test('a nonce is drawn for each request, and a secret has 32 bytes', async () => {

@@ -1,4 +1,5 @@
 // A caller's side of docs/sealing.md, on WebCrypto alone: it runs in Node.js, Deno, Bun and browsers.
+import { pad } from './padding.ts';
 
 type Bytes = Uint8Array<ArrayBuffer>;
 type Key = Awaited<ReturnType<typeof crypto.subtle.importKey>>;
@@ -28,6 +29,8 @@ export interface SealerOptions {
   readonly secret: Uint8Array;
   /** Whom the gateway takes this caller for, by its credential; empty for an anonymous one. */
   readonly user?: string;
+  /** Whether lengths of requests are hidden, by filling them up to the next power of two. */
+  readonly padded?: boolean;
 }
 
 /** What is random or the time's otherwise; for test vectors alone, for a nonce used twice gives both messages away. */
@@ -77,14 +80,16 @@ async function derive(secret: Key, salt: Bytes, info: string, use: 'encrypt' | '
 export class Sealer {
   readonly #keyId: string;
   readonly #user: string;
+  readonly #padded: boolean;
   readonly #secret: Promise<Key>;
   readonly #requestKey: Promise<Key>;
 
   /** Throws RangeError where the secret is not of 32 bytes. */
-  constructor({ keyId, secret, user = '' }: SealerOptions) {
+  constructor({ keyId, secret, user = '', padded = false }: SealerOptions) {
     if (secret.length !== 32) throw new RangeError('a sealing secret has 32 bytes');
     this.#keyId = keyId;
     this.#user = user;
+    this.#padded = padded;
     this.#secret = crypto.subtle.importKey('raw', Uint8Array.from(secret), 'HKDF', false, ['deriveKey']);
     this.#requestKey = this.#secret.then((key) => derive(key, none, 'request', 'encrypt'));
   }
@@ -100,7 +105,8 @@ export class Sealer {
   ): Promise<{ readonly sealed: Sealed; readonly reply: ReplyOpener }> {
     const keyId = this.#keyId;
     const algorithm = gcm(nonce, header(REQUEST, method, keyId, issuedAt, this.#user));
-    const sealed = await crypto.subtle.encrypt(algorithm, await this.#requestKey, plaintext as Bytes);
+    const filled = this.#padded ? pad(plaintext, sealedMethods.has(method) ? 'binary' : 'json') : plaintext;
+    const sealed = await crypto.subtle.encrypt(algorithm, await this.#requestKey, filled as Bytes);
     const ciphertext = new Uint8Array(sealed);
     return {
       sealed: { version: VERSION, keyId, issuedAt, nonce, ciphertext, salt: none, sequence: 0, last: false },

@@ -144,7 +144,7 @@ test('what stands between and does nothing is not noticed', async () => {
 });
 
 describe('the interceptor for connect', () => {
-  const sealer = new Sealer({ keyId: 'k1', secret, user: 'alice' });
+  const sealer = new Sealer({ keyId: 'k1', secret, user: 'alice', padded: true });
   type Build = (baseUrl: string, interceptors: Interceptor[]) => Transport;
   const transports: readonly (readonly [string, Build])[] = [
     ['gRPC-web by connect-web', (baseUrl, interceptors) => createGrpcWebTransport({ baseUrl, interceptors })],

@@ -80,7 +80,10 @@ class _OpenedStream:
 
 
 class SealingInterceptor(grpc.UnaryUnaryClientInterceptor, grpc.UnaryStreamClientInterceptor):
-    """Seals chat calls and opens their answers; other calls pass as they are. Raises SealError for what is not sealed right."""
+    """Seals chat calls and opens their answers; other calls pass as they are.
+
+    Raises SealError for an answer that is not what the gateway sealed.
+    """
 
     def __init__(self, sealer: Sealer) -> None:
         self._sealer = sealer

@@ -10,6 +10,8 @@ from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.kdf.hkdf import HKDF
 
+from .padding import pad_binary, pad_json
+
 VERSION = 1
 REQUEST = 1
 REPLY = 2
@@ -52,15 +54,17 @@ def _derive(secret: bytes, salt: bytes, info: bytes) -> AESGCM:
 class Sealer:
     """Seals requests under one secret of 32 bytes. It may be used by many threads at once.
 
-    `user` is whom the gateway takes this caller for by its credential; empty for an anonymous one.
+    `user` is whom the gateway takes this caller for by its credential; empty for an anonymous one. `padded` hides the
+    lengths of requests, by filling them up to the next power of two.
     """
 
-    def __init__(self, key_id: str, secret: bytes, user: str = "") -> None:
+    def __init__(self, key_id: str, secret: bytes, user: str = "", padded: bool = False) -> None:
         if len(secret) != SECRET_BYTES:
             raise ValueError(f"a sealing secret has {SECRET_BYTES} bytes, not {len(secret)}")
         self._key_id = key_id
         self._secret = secret
         self._user = user
+        self._padded = padded
         self._requests = _derive(secret, b"", b"request")
 
     def seal(
@@ -73,6 +77,8 @@ class Sealer:
         issued_at = int(time.time()) if issued_at is None else issued_at
         nonce = os.urandom(NONCE_BYTES) if nonce is None else nonce
         header = _header(REQUEST, method, self._key_id, issued_at, self._user)
+        if self._padded:
+            plaintext = pad_binary(plaintext) if method.startswith("/llmbridge.v1.") else pad_json(plaintext)
         ciphertext = self._requests.encrypt(nonce, plaintext, header)
         return Sealed(VERSION, self._key_id, issued_at, nonce, ciphertext), self.opener(method, nonce)
 

@@ -17,6 +17,7 @@ public final class Sealer {
     private final byte[] secret;
     private final String user;
     private final SecretKeySpec requestKey;
+    private boolean padded;
 
     /**
      * @param keyId the id under which the gateway has the secret
@@ -37,6 +38,12 @@ public final class Sealer {
         }
     }
 
+    /** Hides the lengths of requests, by filling them up to the next power of two. To be called before the first. */
+    public Sealer padded() {
+        padded = true;
+        return this;
+    }
+
     /** Seals one request to a method, with a nonce of its own: seal anew to try again. */
     public Request seal(String method, byte[] plaintext) {
         var nonce = new byte[SealFormat.NONCE_BYTES];
@@ -46,9 +53,11 @@ public final class Sealer {
 
     /** For test vectors alone: a nonce used twice gives both messages away. */
     public Request seal(String method, byte[] plaintext, int issuedAt, byte[] nonce) {
+        var filled = !padded ? plaintext
+                : method.startsWith("/llmbridge.v1.") ? Padding.binary(plaintext) : Padding.json(plaintext);
         var aad = SealFormat.requestAad(method, keyId, issuedAt, user);
         try {
-            var ciphertext = SealFormat.gcm(Cipher.ENCRYPT_MODE, requestKey, nonce, aad, plaintext);
+            var ciphertext = SealFormat.gcm(Cipher.ENCRYPT_MODE, requestKey, nonce, aad, filled);
             var sealed = new Sealed(SealFormat.VERSION, keyId, issuedAt, nonce, ciphertext, NONE, 0, false);
             return new Request(sealed, opener(method, nonce));
         } catch (GeneralSecurityException error) {

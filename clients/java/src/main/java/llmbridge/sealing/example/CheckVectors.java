@@ -11,6 +11,7 @@ import java.util.Arrays;
 import java.util.HexFormat;
 import java.util.List;
 import java.util.stream.StreamSupport;
+import llmbridge.sealing.Padding;
 import llmbridge.sealing.ReplyOpener;
 import llmbridge.sealing.SealException;
 import llmbridge.sealing.Sealed;
@@ -53,6 +54,22 @@ public final class CheckVectors {
                 failed.add("taken: " + text(vector, "name"));
             } catch (SealException expected) {
                 // As it must be.
+            }
+        }
+        for (var vector : list(vectors, "padding")) {
+            if (!text(vector, "padding").equals("pow2")) {
+                continue;
+            }
+            count++;
+            var plaintext = bytes(vector, "plaintext");
+            var padded = text(vector, "form").equals("json") ? Padding.json(plaintext) : Padding.binary(plaintext);
+            if (!Arrays.equals(padded, bytes(vector, "padded"))) {
+                failed.add("padding: " + plaintext.length);
+            }
+        }
+        for (int length = 0; length < 700; length++) {
+            if (Integer.bitCount(Padding.binary(new byte[length]).length) != 1) {
+                failed.add("padding of " + length + " bytes");
             }
         }
         failed.forEach(System.err::println);
