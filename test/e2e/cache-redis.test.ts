@@ -2,6 +2,7 @@ import { Redis } from 'ioredis';
 import { afterAll, afterEach, beforeAll, beforeEach, expect, test } from 'vitest';
 import { createSimulatorServer, type SimulatorServer } from '../../src/simulator/server.ts';
 import { type RedisServer, startRedis } from '../../src/stores/testing/redis-server.ts';
+import { startCluster, startSentinels } from '../../src/stores/testing/redis-topologies.ts';
 import { type Asked, cacheCallers } from '../support/cache-callers.ts';
 import { spawnGateway, startGateway, type TestGateway } from '../support/gateway.ts';
 import { suite } from '../support/parts.ts';
@@ -142,5 +143,50 @@ redis: { url: "${server.url}" }
     expect(asked()).toBe(before + 1);
     await server.restart();
     await expect.poll(async () => (await ask(0, 'JSON', quick)).cache, { timeout: 8_000 }).toBe('hit');
+  });
+});
+
+suite('the cache in Redis by Sentinel, or in a cluster', ['redis-server'], () => {
+  test.each([
+    ['Sentinel', startSentinels],
+    ['a cluster', startCluster],
+  ])('%s: equal calls over two gateways are one, and the answer is kept for both', async (_name, start) => {
+    const topology = await start();
+    const simulator = await createSimulatorServer();
+    const config = `
+providers: { up: { type: openai-compatible, base_url: "http://127.0.0.1:${simulator.port}/v1" } }
+cache: { enabled: true, store_timeout: 5s }
+redis: ${topology.yaml}
+`;
+    const gateways: TestGateway[] = [];
+    try {
+      for (let i = 0; i < 2; i++) gateways.push(await startGateway(config));
+      // Connections may be under way yet: each question is another one.
+      let question = 0;
+      const ask = async (at: number, content: string) => {
+        const asked = { model: 'up/sim:ttft=300ms', content };
+        const got = await cacheCallers[(at * 5 + 1) % cacheCallers.length]?.ask(gateways[at % 2]?.port ?? 0, asked);
+        return got?.failure || got?.cache;
+      };
+      await expect
+        .poll(
+          async () => {
+            question++;
+            await ask(0, `question ${question}`);
+            return ask(1, `question ${question}`);
+          },
+          { timeout: 15_000 },
+        )
+        .toBe('hit');
+      const before = simulator.requests().requests.length;
+      const all = await Promise.all(Array.from({ length: 40 }, (_, i) => ask(i, 'of all')));
+      expect(simulator.requests().requests.length).toBe(before + 1);
+      expect(all.filter((result) => result === 'miss')).toHaveLength(1);
+      expect(await Promise.all([ask(0, 'of all'), ask(1, 'of all')])).toEqual(['hit', 'hit']);
+    } finally {
+      for (const gateway of gateways) await gateway.stop();
+      await simulator.close();
+      await topology.stop();
+    }
   });
 });
