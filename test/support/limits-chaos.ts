@@ -28,7 +28,6 @@ export interface Spell {
   /** Of the user who has no limit to speak of: everything that was neither answered nor unchecked. */
   readonly wrong: readonly string[];
   readonly medianMs: number;
-  readonly p95Ms: number;
   readonly p99Ms: number;
   readonly maxMs: number;
   /** From its beginning to the first gateway that left the store alone. */
@@ -159,7 +158,6 @@ ${usersYaml('alice', 'bob')}`;
       unchecked,
       wrong,
       medianMs: rank(waits, 0.5),
-      p95Ms: rank(waits, 0.95),
       p99Ms: rank(waits, 0.99),
       maxMs: waits.at(-1) ?? 0,
       noticedMs,
