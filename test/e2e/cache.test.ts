@@ -245,19 +245,17 @@ describe('equal calls at once', () => {
 providers: { up: { type: openai-compatible, base_url: "http://127.0.0.1:${simulator.port}/v1" } }
 balancer: { retry: { max: 0 } }
 models:
-  - { name: down, targets: [{ provider: up, model: "sim:ttft=200ms,fault=503" }], cache: { enabled: true } }
-  - { name: refuses, targets: [{ provider: up, model: "sim:ttft=200ms,fault=content" }], cache: { enabled: true } }
+  - { name: down, targets: [{ provider: up, model: "sim:fault=silent,stall_for=1s" }], cache: { enabled: true } }
+  - { name: refuses, targets: [{ provider: up, model: "sim:fault=content" }], cache: { enabled: true } }
   - { name: filters, targets: [{ provider: up, model: "sim:finish=content_filter" }], cache: { enabled: true } }
   - { name: cuts, targets: [{ provider: up, model: "sim:tokens=20,cut=5" }], cache: { enabled: true } }
 `);
     const down = await Promise.all(Array.from({ length: 20 }, () => json({ model: 'down' })));
     expect(new Set(down.map(({ failure }) => failure))).toEqual(new Set(['PROVIDER_UNAVAILABLE']));
-    expect(asked()).toBeLessThanOrEqual(2);
-    const before = asked();
-    const refused = await Promise.all(Array.from({ length: 20 }, () => json({ model: 'refuses' })));
-    expect(new Set(refused.map(({ failure }) => failure))).toEqual(new Set(['CONTENT_POLICY_VIOLATION']));
+    expect(asked()).toBe(2);
+    const refused = await json({ model: 'refuses' });
+    expect(refused.failure).toBe('CONTENT_POLICY_VIOLATION');
     const between = asked();
-    expect(between - before).toBeLessThan(20);
     await json({ model: 'refuses' });
     expect(asked()).toBe(between + 1);
     for (const model of ['filters', 'cuts']) {
