@@ -135,6 +135,7 @@ describe('a configuration file', () => {
       type: 'own-server',
       base_url: 'http://h:1/v1',
       api_keys: [],
+      http_client: 'native',
       headers: { 'x-team': 'a' },
       models: [],
       options: { region: 'eu' },
