@@ -9,6 +9,7 @@ import { spawnGateway, startGateway, type TestGateway } from '../support/gateway
 import { suite } from '../support/parts.ts';
 import { run } from '../support/process.ts';
 import { type RawEntrance, rawEntrances } from '../support/raw-entrances.ts';
+import { configFolder, startReloadable } from '../support/reloadable.ts';
 import { SignedCaller } from '../support/signed-caller.ts';
 
 // Requests in the clear that are signed, so that none can be changed on its way, or sent again.
@@ -181,6 +182,34 @@ suite('signed calls and Redis', ['redis-server'], () => {
       await redis.stop().catch(() => {});
     }
   });
+});
+
+test('keys are taken and taken away while the gateway runs', async () => {
+  const folder = configFolder();
+  const keyed = (keys: string) => config('').replace(/ {4}keys:[\s\S]*$/, `    keys: [${keys}]\n`);
+  folder.write('config.yaml', keyed(''));
+  const gateway = await startReloadable(folder);
+  try {
+    const [entrance] = rawEntrances;
+    if (entrance === undefined) throw new Error('no entrance');
+    const body = entrance.encode('fast', 'Hello', false);
+    const ask = async (by: SignedCaller) => {
+      const headers = { ...alice, ...by.headers(body, { path: entrance.path(false), user }) };
+      return (await entrance.send(gateway.url, headers, body, false)).reason;
+    };
+    const stranger = new SignedCaller(randomBytes(32), 's1');
+    expect([await ask(signer), await ask(stranger)]).toEqual(['', '']);
+    folder.write('config.yaml', keyed(`{ id: s1, secret: "${secret.toString('base64')}" }`));
+    gateway.reload();
+    expect([await ask(signer), await ask(stranger)]).toEqual(['', 'SIGNATURE_INVALID']);
+    folder.write('config.yaml', keyed(`{ id: s2, secret: "${secret.toString('base64')}" }`));
+    gateway.reload();
+    expect([await ask(signer), await ask(new SignedCaller(secret, 's2'))]).toEqual(['SIGNATURE_INVALID', '']);
+    expect(JSON.stringify(gateway.log)).not.toContain(secret.toString('base64'));
+  } finally {
+    await gateway.stop();
+    folder.remove();
+  }
 });
 
 test('it is the message that is signed, however it is compressed', async () => {
