@@ -57,7 +57,7 @@ export interface ChaosReport {
 /** The most calls that the limited user makes an hour. */
 export const quota = 20;
 const everyMs = 40;
-export const modes: readonly OutageMode[] = ['open', 'closed', 'local'];
+const modes: readonly OutageMode[] = ['open', 'closed', 'local'];
 
 interface Call {
   readonly mode: OutageMode;
