@@ -90,9 +90,8 @@ for (const { name, needs, surfaces, build, checkVectors, example } of sealingCli
       expect(told.stderr).toContain('the sealed message is not valid');
     });
 
-    test.runIf(surfaces.includes('grpc'))(
-      'an answer in the clear that comes before the request is refused',
-      async () => {
+    if (surfaces.includes('grpc'))
+      test('an answer in the clear that comes before the request is refused', async () => {
         const server = await hastyServer();
         try {
           for (const surface of ['grpc', 'grpc-stream']) {
@@ -102,8 +101,7 @@ for (const { name, needs, surfaces, build, checkVectors, example } of sealingCli
         } finally {
           server.close();
         }
-      },
-    );
+      });
 
     test('what was done to a reply on its way is found', { timeout: 60_000 }, async () => {
       for (const [what, tampering, of] of tamperings) {
