@@ -1,3 +1,4 @@
+import fc from 'fast-check';
 import { beforeEach, describe, expect, test } from 'vitest';
 import type { ChatCompletionResponse } from '../../../gen/es/llmbridge/v1/chat_service_pb.ts';
 import { Balancer } from '../../balancer/balancer.ts';
@@ -412,6 +413,79 @@ describe('those who ask the same at once', () => {
     await long.done;
     expect(long.text()).toBe('late');
   });
+});
+
+const steps = fc.array(
+  fc.oneof(
+    fc.constantFrom(
+      ...(['whole', 'stream'] as const).map((kind) => ({ kind: 'begin' as const, as: kind })),
+      { kind: 'chunk' as const },
+      { kind: 'chunk' as const },
+    ),
+    fc.record({ kind: fc.constantFrom('leave' as const, 'block' as const, 'drain' as const), who: fc.nat(9) }),
+  ),
+  { maxLength: 40 },
+);
+
+test('whoever comes, leaves and reads slowly: who stays has all of it, and each attempt is put down to one', async () => {
+  await fc.assert(
+    fc.asyncProperty(steps, async (history) => {
+      clock = new FakeClock();
+      const { begin, sent } = setUp();
+      const callers: ReturnType<typeof begin>[] = [];
+      const left = new Set<number>();
+      let said = new Map<number, string>();
+      const current = () => (sent.at(-1)?.cancelled === false ? sent.length - 1 : undefined);
+      for (const step of history) {
+        if (step.kind === 'begin') callers.push(begin(step.as));
+        else if (step.kind === 'chunk') {
+          const at = current();
+          const to = at === undefined ? undefined : sent[at];
+          // A whole answer has no pieces.
+          if (at === undefined || to === undefined || String(to.request.body) !== 'stream' || to.paused) continue;
+          if (!said.has(at)) to.handler.head(200, {});
+          const word = `w${said.get(at)?.length ?? 0}.`;
+          said = said.set(at, (said.get(at) ?? '') + word);
+          to.handler.data(events(word));
+        } else {
+          const one = callers[step.who];
+          if (one === undefined || left.has(step.who)) continue;
+          if (step.kind === 'leave') {
+            left.add(step.who);
+            one.leave();
+          } else if (step.kind === 'block') one.inbox.full = true;
+          else one.inbox.drain();
+        }
+        await settle();
+        const stay = callers.filter((_, i) => !left.has(i));
+        expect(current() !== undefined).toBe(stay.length > 0);
+      }
+      for (const { inbox } of callers) inbox.drain();
+      const at = current();
+      const to = at === undefined ? undefined : sent[at];
+      let text = '';
+      if (at !== undefined && to !== undefined) {
+        const streamed = String(to.request.body) === 'stream';
+        text = streamed ? `${said.get(at) ?? ''}end` : 'end';
+        if (!streamed) answer(200, text)(to);
+        else {
+          if (!said.has(at)) to.handler.head(200, {});
+          to.handler.data(events('end', 'finish', 'usage', '[DONE]'));
+          to.handler.end();
+        }
+      }
+      for (const [i, one] of callers.entries()) {
+        if (left.has(i)) expect((await faultOf(one.done)).reason).toBe('CANCELLED');
+        else {
+          await one.done;
+          expect(one.text()).toBe(text);
+        }
+      }
+      const attempts = callers.flatMap(({ call }) => call.report?.attempts ?? []);
+      expect(attempts).toHaveLength(sent.length);
+    }),
+    { numRuns: 150 },
+  );
 });
 
 describe('over several processes', () => {
