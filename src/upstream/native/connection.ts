@@ -161,17 +161,17 @@ export class NativeConnection implements Pooled {
     }
     const length = typeof body === 'string' ? Buffer.byteLength(body) : body.length;
     const text = `${head}content-length: ${length}\r\n\r\n`;
-    if (typeof body === 'string' && length <= joined) {
-      // Both are ASCII, or the body is not and the head may be.
-      const encoding = length === body.length ? 'latin1' : 'utf8';
-      if (encoding === 'latin1' || Buffer.byteLength(text) === text.length) {
-        socket.write(text + body, encoding);
-        return;
-      }
+    // ASCII alone is written without a look at each character.
+    const encoding = length === body.length ? 'latin1' : 'utf8';
+    // One write for both, where the head is as good in the body's encoding.
+    const joins = length <= joined && (encoding === 'latin1' || Buffer.byteLength(text) === text.length);
+    if (typeof body === 'string' && joins) {
+      socket.write(text + body, encoding);
+      return;
     }
     socket.cork();
     socket.write(text, 'latin1');
-    if (typeof body === 'string') socket.write(body, 'utf8');
+    if (typeof body === 'string') socket.write(body, encoding);
     else socket.write(body);
     socket.uncork();
   }
