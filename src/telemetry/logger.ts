@@ -23,23 +23,34 @@ function withMessage(this: Logger, args: Parameters<LogFn>, method: LogFn): void
 
 /** How long a line may wait for others to be written with it, in milliseconds: a write costs more than many lines. */
 const gatherMs = 10;
-/** Bytes that are written at once. */
-const gatherBytes = 8 * 1024;
+/** Characters that don't wait any longer: each write wakes a thread, and a reader. */
+const mostGathered = 64 * 1024;
 
 /** Stdout: written to without blocking the event loop, and flushed when the process ends. */
 function stdout(): DestinationStream {
-  const stream = pino.destination({ dest: 1, sync: false, minLength: gatherBytes });
+  const stream = pino.destination({ dest: 1, sync: false, minLength: 0, maxWrite: 2 * mostGathered });
+  let gathered = '';
   let armed = false;
-  const flush = (): void => {
-    armed = false;
-    stream.flush();
+  const hand = (): void => {
+    const lines = gathered;
+    gathered = '';
+    if (lines !== '') stream.write(lines);
   };
+  const late = (): void => {
+    armed = false;
+    hand();
+  };
+  process.once('exit', () => {
+    hand();
+    stream.flushSync();
+  });
   return {
     write(line) {
-      stream.write(line);
+      gathered += line;
+      if (gathered.length >= mostGathered) hand();
       if (armed) return;
       armed = true;
-      setTimeout(flush, gatherMs).unref();
+      setTimeout(late, gatherMs);
     },
   };
 }
