@@ -17,6 +17,9 @@ models:
       - { provider: up, model: "sim:tokens=21", priority: 2, price: { prompt: 1, completion: 1000 } }
   - name: free
     targets: [{ provider: up, model: "sim:tokens=20,ttft=0" }]
+  - name: kept
+    cache: { enabled: true }
+    targets: [{ provider: up, model: "sim:tokens=20", price: { prompt: 1, completion: 10 } }]
   - name: falling
     timeouts: { first_token: 150ms, whole: 150ms }
     targets:
@@ -28,7 +31,7 @@ const open = async (limits: string) => {
   return bench.gateway;
 };
 
-const state = (headers: Readonly<Record<string, string>>, name: string) =>
+const leftOf = (headers: Readonly<Record<string, string>>, name: string) =>
   Number(new RegExp(`"${name}";r=(\\d+)`).exec(headers['ratelimit'] ?? '')?.[1]);
 
 const surfaces: readonly (readonly [string, Ask, number])[] = [
@@ -43,7 +46,7 @@ describe.each(surfaces)('over %s', (_name, ask, refusedStatus) => {
     const before = bench.simulator.requests().usage;
     const first = await ask(gateway, asked);
     expect(first.headers['ratelimit-policy']).toBe('"user-budget";q=10000;w=86400;qu="micro-usd"');
-    const reservation = 10_000 - state(first.headers, 'user-budget');
+    const reservation = 10_000 - leftOf(first.headers, 'user-budget');
     // 900 tokens at 10 micro-dollars, and the prompt.
     expect(reservation).toBeGreaterThan(9_000);
     expect(reservation).toBeLessThan(9_050);
@@ -51,7 +54,7 @@ describe.each(surfaces)('over %s', (_name, ask, refusedStatus) => {
     expect(second.ok).toBe(true);
     const { prompt_tokens, completion_tokens } = bench.simulator.requests().usage;
     const cost = (prompt_tokens - before.prompt_tokens) / 2 + ((completion_tokens - before.completion_tokens) / 2) * 10;
-    expect(10_000 - reservation - state(second.headers, 'user-budget')).toBe(Math.ceil(cost));
+    expect(10_000 - reservation - leftOf(second.headers, 'user-budget')).toBe(Math.ceil(cost));
     for (let i = 0; i < 6 && (await ask(gateway, asked)).ok; i++);
     const refused = await ask(gateway, asked);
     expect(refused).toMatchObject({ ok: false, status: refusedStatus });
@@ -76,7 +79,7 @@ describe.each(surfaces)('over %s', (_name, ask, refusedStatus) => {
     const gateway = await open('{ user: { budget: 0.01usd/d } }');
     for (let i = 0; i < 3; i++) {
       const { headers } = await ask(gateway, { user: 'alice', model: 'free', maxTokens: 9_000 });
-      expect(state(headers, 'user-budget')).toBe(10_000);
+      expect(leftOf(headers, 'user-budget')).toBe(10_000);
     }
     expect(gateway.log.filter(({ event }) => event === 'price_unknown')).toMatchObject([
       { provider: 'up', model: 'sim:tokens=20,ttft=0' },
@@ -89,7 +92,7 @@ describe.each(surfaces)('over %s', (_name, ask, refusedStatus) => {
     const gateway = await open('{ user: { budget: 1usd/d } }');
     const probe = async () => {
       const { headers } = await ask(gateway, { user: 'alice', model: 'fast', maxTokens: 1 });
-      return 1e6 - state(headers, 'user-budget');
+      return 1e6 - leftOf(headers, 'user-budget');
     };
     const own = await probe();
     const told = await ask(gateway, { user: 'alice', model: 'falling', maxTokens: 100 });
@@ -99,6 +102,22 @@ describe.each(surfaces)('over %s', (_name, ask, refusedStatus) => {
       .reduce((sum, line) => sum + ((line as { cost_usd?: number }).cost_usd ?? 0), 0);
     expect(spent).toBeGreaterThan(0);
     expect(Math.abs((await probe()) - own - spent * 1e6)).toBeLessThanOrEqual(1);
+  });
+
+  test('an answer from the cache counts as a request, and costs nothing', async () => {
+    const gateway = await open('{ user: { requests: 100/h, tokens: 100000/h, budget: 1usd/d } }');
+    const asked = { user: 'alice', model: 'kept', maxTokens: 500 };
+    const state = async () => {
+      const { headers } = await ask(gateway, { ...asked, model: 'fast', maxTokens: 1 });
+      return ['requests', 'tokens', 'budget'].map((name) => leftOf(headers, `user-${name}`));
+    };
+    await ask(gateway, asked);
+    const before = await state();
+    const between = await state();
+    for (let i = 0; i < 5; i++) expect((await ask(gateway, asked)).headers['x-llmbridge-cache']).toBe('hit');
+    const after = await state();
+    const own = before.map((left, i) => left - (between[i] ?? 0));
+    expect(between.map((left, i) => left - (after[i] ?? 0) - (own[i] ?? 0))).toEqual([5, 0, 0]);
   });
 
   test('a model is limited over all callers, by whatever name it is asked for', async () => {
