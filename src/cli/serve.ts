@@ -4,6 +4,7 @@ import { createGateway, type Gateway } from '../app.ts';
 import { type ChosenConfig, chooseConfig } from '../config/choose.ts';
 import { readEnvironment } from '../config/environment.ts';
 import { loadConfig } from '../config/load.ts';
+import { onHangUp } from '../hang-up.ts';
 import { systemClock } from '../kernel/clock.ts';
 import { sharedLimiter } from '../limits.ts';
 import { providerTypes } from '../providers/index.ts';
@@ -34,7 +35,7 @@ const lingerMs = 1_000;
 async function serveHere(chosen: ChosenConfig, primary: PrimaryLink | undefined): Promise<number> {
   const stopped = primary?.stopped ?? stopSignal();
   let gateway: Gateway | undefined;
-  process.on('SIGHUP', () => gateway?.reload('SIGHUP'));
+  onHangUp(() => gateway?.reload('SIGHUP'));
   try {
     const source = { files: chosen.files, load: () => loadConfig(chosen.file, process.env, providerTypes) };
     gateway = await createGateway(chosen.config, { source, ...(primary && { primary }) });

@@ -1,4 +1,5 @@
 import cluster, { type Worker } from 'node:cluster';
+import { onHangUp } from '../hang-up.ts';
 import type { RateLimiter } from '../kernel/rate-limiter.ts';
 import type { Started } from '../telemetry/gateway-events.ts';
 import type { FromPrimary, FromWorker } from './messages.ts';
@@ -81,7 +82,7 @@ export class Primary {
     cluster.schedulingPolicy = cluster.SCHED_RR;
     // Not JSON: a wait without end is Infinity.
     cluster.setupPrimary({ serialization: 'advanced' });
-    process.on('SIGHUP', () => {
+    onHangUp(() => {
       for (const { worker } of this.#places.values()) worker.process.kill('SIGHUP');
     });
     void this.#options.stopped.then((reason) => this.#stop(reason));

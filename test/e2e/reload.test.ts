@@ -1,3 +1,4 @@
+import { spawn } from 'node:child_process';
 import { createHash, randomBytes, X509Certificate } from 'node:crypto';
 import { once } from 'node:events';
 import http2 from 'node:http2';
@@ -258,6 +259,21 @@ security: { api_keys: [{ name: laptop, user: alice, sha256: ${sha256(key)} }] }
       expect(await served.stop()).toBe(0);
     }
   });
+});
+
+test('who closes the terminal that a gateway runs in ends it', async () => {
+  folder.write('config.yaml', 'server: { port: 0 }\nproviders: { sim: { type: simulator } }');
+  const command = `${process.execPath} src/main.ts serve --config ${folder.config}`;
+  const terminal = spawn('script', ['-qec', command, '/dev/null'], { stdio: ['ignore', 'pipe', 'ignore'] });
+  let told = '';
+  terminal.stdout.setEncoding('utf8').on('data', (text: string) => {
+    told += text;
+  });
+  await expect.poll(() => told, { timeout: 10_000 }).toMatch(/"event":"started".*"port":(\d+)/);
+  const url = `http://127.0.0.1:${/"event":"started".*"port":(\d+)/.exec(told)?.[1]}/health/live`;
+  expect((await fetch(url)).status).toBe(200);
+  terminal.kill('SIGKILL');
+  await expect.poll(() => fetch(url).catch(() => 'ended'), { timeout: 10_000 }).toBe('ended');
 });
 
 describe('the certificate', () => {
