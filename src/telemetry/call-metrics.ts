@@ -4,6 +4,7 @@ import type { Usage } from '../../gen/es/llmbridge/v1/usage_pb.ts';
 import type { Call } from '../kernel/call.ts';
 import { faults } from '../kernel/fault.ts';
 import { attemptOutcomes } from './attempt-outcome.ts';
+import { LabelTree } from './label-tree.ts';
 import { type Labels, none, other } from './labels.ts';
 import type { Metrics } from './metrics.ts';
 import type { Cell } from './tally.ts';
@@ -40,25 +41,11 @@ class ModelCells {
   }
 }
 
-/** A value per string key, made when it is first asked for. */
-function memo<T>(make: (...parts: string[]) => T): (...parts: string[]) => T {
-  const made = new Map<string, T>();
-  return (...parts) => {
-    const key = parts.join('\n');
-    let value = made.get(key);
-    if (value === undefined) {
-      value = make(...parts);
-      made.set(key, value);
-    }
-    return value;
-  };
-}
-
 /** Feeds the call metrics; every label comes from `labels`, so callers can't add series. */
 export function createCallMetrics(metrics: Metrics, labels: Labels): CallMetrics {
-  const models = memo((provider = '', model = '') => new ModelCells(metrics, provider, model));
-  const durations = memo((method = '', provider = '', model = '') => metrics.duration.labels(method, provider, model));
-  const firstTokens = memo((provider = '', model = '') => metrics.firstToken.labels(provider, model));
+  const models = new LabelTree(([provider = '', model = '']) => new ModelCells(metrics, provider, model));
+  const durations = new LabelTree((values) => metrics.duration.labels(...values));
+  const firstTokens = new LabelTree((values) => metrics.firstToken.labels(...values));
 
   const countAttempt = (attempt: Attempt): void => {
     const provider = labels.provider(attempt.provider);
@@ -66,12 +53,12 @@ export function createCallMetrics(metrics: Metrics, labels: Labels): CallMetrics
     const failed = attempt.outcome !== AttemptOutcome.OK;
     const reason = failed ? (Object.hasOwn(faults, attempt.reason) ? attempt.reason : other) : none;
     metrics.attempts.cell(provider, model, attemptOutcomes[attempt.outcome] ?? other, reason).value++;
-    if (attempt.usage !== undefined) models(provider, model).add(attempt.usage);
+    if (attempt.usage !== undefined) models.get(provider, model).add(attempt.usage);
     if (attempt.costUsd !== undefined) metrics.cost.cell(provider, model).value += attempt.costUsd;
   };
 
   // A call may turn out to be a stream after it began; it leaves the gauge where it entered.
-  const running = new WeakMap<Call, Cell>();
+  const running = new Map<Call, Cell>();
 
   return {
     begin(call) {
@@ -88,9 +75,10 @@ export function createCallMetrics(metrics: Metrics, labels: Labels): CallMetrics
 
       const cell = running.get(call);
       if (cell !== undefined) cell.value--;
+      running.delete(call);
       metrics.requests.cell(method, protocol, provider, model, outcome).value++;
-      durations(method, provider, model).observe(durationMs / 1000);
-      if (firstTokenMs !== undefined) firstTokens(provider, model).observe(firstTokenMs / 1000);
+      durations.get(method, provider, model).observe(durationMs / 1000);
+      if (firstTokenMs !== undefined) firstTokens.get(provider, model).observe(firstTokenMs / 1000);
 
       let accounted = report?.cacheHit ?? false;
       if (report !== undefined) {
@@ -99,7 +87,7 @@ export function createCallMetrics(metrics: Metrics, labels: Labels): CallMetrics
           accounted ||= attempt.usage !== undefined;
         }
       }
-      if (usage !== undefined && !accounted) models(provider, model).add(usage);
+      if (usage !== undefined && !accounted) models.get(provider, model).add(usage);
     },
   };
 }

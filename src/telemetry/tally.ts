@@ -1,4 +1,5 @@
 import type { Counter, Gauge } from 'prom-client';
+import { LabelTree } from './label-tree.ts';
 
 /** A number of a tally, to be counted up in place. */
 export interface Cell {
@@ -12,22 +13,19 @@ export interface Cell {
 export class Tally {
   readonly #names: readonly string[];
   readonly #cells: { readonly labels: Record<string, string>; readonly cell: Cell }[] = [];
-  readonly #byKey = new Map<string, Cell>();
+  readonly #tree = new LabelTree<Cell>((values) => {
+    const cell = { value: 0 };
+    this.#cells.push({ labels: Object.fromEntries(this.#names.map((name, i) => [name, values[i] ?? ''])), cell });
+    return cell;
+  });
 
   constructor(names: readonly string[]) {
     this.#names = names;
   }
 
   /** The cell of these label values, in the order of the names; it stays the same for good. */
-  cell(...values: string[]): Cell {
-    const key = values.join('\n');
-    let cell = this.#byKey.get(key);
-    if (cell === undefined) {
-      cell = { value: 0 };
-      this.#byKey.set(key, cell);
-      this.#cells.push({ labels: Object.fromEntries(this.#names.map((name, i) => [name, values[i] ?? ''])), cell });
-    }
-    return cell;
+  cell(...values: readonly string[]): Cell {
+    return this.#tree.get(...values);
   }
 
   /** Makes a metric say what was counted. */
