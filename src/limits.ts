@@ -140,6 +140,7 @@ export function createLimits({ config, clock, askedModel, metrics, told, workers
       told.limitStore(out);
     },
   };
+  const connected = Promise.withResolvers<void>();
   const ready = Promise.withResolvers<void>();
   let warned = false;
   const unreachable = new Set<string>();
@@ -155,9 +156,13 @@ export function createLimits({ config, clock, askedModel, metrics, told, workers
     ready(policy) {
       unreachable.clear();
       // As early as may be: what is issued before an epoch is refused.
+      connected.resolve();
       store
         .beginEpoch()
-        .then(passed, () => {})
+        .then(passed, (thrown: Error) => {
+          const text = `calls with a nonce are refused: the server begins no epoch (${failureWord(thrown)}); INFO must be allowed`;
+          if (claims && connection.status === 'ready') told.configWarning('redis', text);
+        })
         .finally(ready.resolve);
       if (warned || policy === undefined || policy === 'noeviction') return;
       warned = true;
@@ -185,7 +190,11 @@ export function createLimits({ config, clock, askedModel, metrics, told, workers
   return {
     interceptors: admit(guarded, events),
     components: [() => [storeComponent(guarded.out, group.on_outage, opens ? sealing.on_outage : undefined)]],
-    begun: () => Promise.race([ready.promise, patience()]),
+    async begun() {
+      await Promise.race([connected.promise, patience()]);
+      // An epoch begins at a whole second.
+      if (connection.status === 'ready') await Promise.race([ready.promise, patience().then(patience)]);
+    },
     async close() {
       store.close();
       // What was sent is answered before that.

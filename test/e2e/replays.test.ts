@@ -92,7 +92,7 @@ security: { sealing: { ${sealing} keys: [{ id: k1, secret: "${secret.toString('b
       await pause(50);
     }
     expect(told).toEqual(new Set(['SEAL_REPLAYED', 'SEAL_EXPIRED']));
-    await expect.poll(() => admin.keys('*nonce*')).toEqual([]);
+    await expect.poll(() => admin.keys('*nonce*'), { timeout: 5_000 }).toEqual([]);
     expect(served()).toBe(1);
   });
 
@@ -134,7 +134,7 @@ security: { sealing: { ${sealing} keys: [{ id: k1, secret: "${secret.toString('b
     const waiting = await seal();
     for (const url of [a, b]) expect(await send(url, waiting)).toBe('RATE_LIMIT_EXCEEDED');
     expect(await slow).toBe('served');
-    await expect.poll(() => send(b, waiting)).toBe('served');
+    await expect.poll(() => send(b, waiting), { timeout: 5_000 }).toBe('served');
     for (let i = 0; i < 10; i++) expect(await send(i % 2 ? a : b, waiting)).toBe('SEAL_REPLAYED');
     expect([await send(a, await seal()), await send(b, await seal())]).toEqual(['served', 'served']);
     expect(await send(a, await seal())).toBe('RATE_LIMIT_EXCEEDED');
@@ -147,9 +147,10 @@ security: { sealing: { ${sealing} keys: [{ id: k1, secret: "${secret.toString('b
     expect([await send(closed, await seal()), await send(open.url, await seal())]).toEqual(['served', 'served']);
     const away = await seal();
     redis.signal('SIGKILL');
-    await expect.poll(async () => send(closed, await seal())).toBe('ADMISSION_UNAVAILABLE');
+    await expect.poll(async () => send(closed, await seal()), { timeout: 5_000 }).toBe('ADMISSION_UNAVAILABLE');
     expect(await send(closed, away)).toBe('ADMISSION_UNAVAILABLE');
-    await expect.poll(async () => send(open.url, await seal())).toBe('served');
+    // What it remembers by itself begins at a whole second.
+    await expect.poll(async () => send(open.url, await seal()), { timeout: 5_000 }).toBe('served');
     const sealed = await seal();
     expect([await send(open.url, sealed), await send(open.url, sealed)]).toEqual(['served', 'SEAL_REPLAYED']);
     await send(closed, await seal());
@@ -157,5 +158,20 @@ security: { sealing: { ${sealing} keys: [{ id: k1, secret: "${secret.toString('b
     await redis.restart();
     await takenAgain(closed);
     expect(await send(closed, away)).toBe('SEAL_EXPIRED');
+  });
+
+  test('a server that does not say who it is takes none, and the log says why', async () => {
+    await admin.acl('SETUSER', 'mute', 'on', '>word', '~*', '+@all', '-info');
+    const url = redis.url.replace('redis://', 'redis://mute:word@');
+    const gateway = await startGateway(`
+providers: { up: { type: openai-compatible, base_url: "http://127.0.0.1:${simulator.port}/v1" } }
+redis: { url: "${url}" }
+security: { sealing: { keys: [{ id: k1, secret: "${secret.toString('base64')}" }] } }`);
+    gateways.push(gateway);
+    expect(await send(gateway.url, await seal())).toBe('ADMISSION_UNAVAILABLE');
+    expect(gateway.log).toEqual(
+      expect.arrayContaining([expect.objectContaining({ event: 'config_warning', path: 'redis' })]),
+    );
+    expect(served()).toBe(0);
   });
 });
