@@ -1,4 +1,4 @@
-import { mkdtempSync, rmSync } from 'node:fs';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Redis } from 'ioredis';
@@ -34,8 +34,11 @@ suite('a store that lost what it knew', ['redis-server'], () => {
     rmSync(folder, { recursive: true });
   });
 
-  const launch = async (...more: string[]) => {
-    const server = await startRedis(...more);
+  /** A folder each: a replica writes what it is sent there. */
+  const launch = async () => {
+    const dir = join(folder, String(servers.length));
+    mkdirSync(dir);
+    const server = await startRedis('--dir', dir, '--repl-diskless-sync-delay', '0');
     servers.push(server);
     return server;
   };
@@ -131,9 +134,7 @@ suite('a store that lost what it knew', ['redis-server'], () => {
   test.each(losses)(
     'takes nothing that was issued before %s',
     async (_how, lose) => {
-      const first = await open(
-        await launch('--dir', folder, '--dbfilename', 'dump.rdb', '--repl-diskless-sync-delay', '0'),
-      );
+      const first = await open(await launch());
       let issuedAt = 0;
       const store = await lose(first, async () => {
         // A master draws a new replication id when its first replica comes, so this is not asked before.
