@@ -86,7 +86,9 @@ describe('the rings', () => {
   });
 
   test('nobody loads what the rings do not show', () => {
-    const hidden = production.filter(({ text }) => /\brequire\(|\bimport\((?!\s*['"])/.test(withoutComments(text)));
+    // A package by its name hides nothing of ours.
+    const hiding = /\brequire\((?!\s*['"][a-z@])|\bimport\((?!\s*['"])/;
+    const hidden = production.filter(({ text }) => hiding.test(withoutComments(text)));
     expect(hidden.map(({ path }) => path)).toEqual([]);
   });
 });

@@ -7,9 +7,9 @@ import type { ChatChunk } from '../../kernel/messages.ts';
 import type { Reply, Rpc } from '../../kernel/method.ts';
 import { discardRest } from '../body.ts';
 import { textChunkFrame } from './chunk-frame.ts';
-import type { Coding } from './compression.ts';
-import { decompress } from './compression.ts';
+import { type Coding, decompress } from './compression.ts';
 import { frame } from './frame.ts';
+import { GatheredFrames } from './gathered-frames.ts';
 import { compressedWithNothing, type Refusal, unreadable } from './refusal.ts';
 import { RequestMessage } from './request-message.ts';
 import { statusHeaders } from './status-headers.ts';
@@ -40,8 +40,7 @@ export class GrpcExchange implements Reply<Message>, Awaited {
   #trailersSent = false;
   #fault: Fault | undefined;
   #blocked = false;
-  #gathered: Buffer[] = [];
-  #gatheredBytes = 0;
+  readonly #gathered = new GatheredFrames();
   #watchesDrain = false;
   #waiting: (() => void)[] | undefined;
 
@@ -110,33 +109,16 @@ export class GrpcExchange implements Reply<Message>, Awaited {
     const bytes = this.#encode(message);
     if (!this.#headSent) this.#sendHead();
     if (this.#over) return true;
-    this.#gather(bytes);
+    this.#gathered.add(bytes, this.#flush);
     return !this.#blocked;
   }
 
-  /** Frames of one turn of the event loop go out in one write, as a write costs more than what is done for a frame. */
-  #gather(bytes: Buffer): void {
-    if (this.#gathered.push(bytes) === 1) queueMicrotask(this.#flush);
-    this.#gatheredBytes += bytes.length;
-    if (this.#gatheredBytes >= mostGathered) this.#flush();
-  }
-
   readonly #flush = (): void => {
-    const bytes = this.#taken();
+    const bytes = this.#gathered.take();
     const stream = this.#stream;
     if (bytes === undefined || stream.destroyed || stream.closed || stream.writableEnded) return;
     if (!stream.write(bytes)) this.#block();
   };
-
-  /** What is to be written still. */
-  #taken(): Buffer | undefined {
-    const [first] = this.#gathered;
-    if (first === undefined) return undefined;
-    const bytes = this.#gathered.length === 1 ? first : Buffer.concat(this.#gathered, this.#gatheredBytes);
-    this.#gathered = [];
-    this.#gatheredBytes = 0;
-    return bytes;
-  }
 
   onDrain(resume: () => void): void {
     // A method that asks again and again although nobody reads must not keep the loop from turning.
@@ -182,7 +164,7 @@ export class GrpcExchange implements Reply<Message>, Awaited {
     if (this.#over) return;
     let bytes: Buffer | undefined;
     try {
-      bytes = this.#unary ? this.#encode(this.#answer) : this.#taken();
+      bytes = this.#unary ? this.#encode(this.#answer) : this.#gathered.take();
     } catch (thrown) {
       this.#finish(Fault.from(thrown));
       return;
@@ -219,7 +201,7 @@ export class GrpcExchange implements Reply<Message>, Awaited {
     if (this.#invoked) {
       // Reply headers of the method stay leading metadata, as clients don't look for them among the trailers.
       if (!this.#headSent) this.#sendHead();
-      if (!stream.closed) stream.end(this.#taken());
+      if (!stream.closed) stream.end(this.#gathered.take());
       return;
     }
     this.#trailersSent = true;
@@ -305,9 +287,6 @@ export class GrpcExchange implements Reply<Message>, Awaited {
     this.#around.calls.end(this.call, fault);
   }
 }
-
-/** Bytes after which what was gathered is written though more may come in the same turn. */
-const mostGathered = 64 * 1024;
 
 const ignore = (): void => {};
 const endStream = { endStream: true } as const;
