@@ -96,6 +96,17 @@ describe('nonces claimed in memory', () => {
     expect(one.claim('long', nonce(1), seconds, 600_000)).toBe('replayed');
   });
 
+  test('takes none again when the clock was ahead and is set back', () => {
+    const one = guard();
+    const issuedAt = seconds;
+    expect(one.claim('k1', nonce(1), issuedAt)).toBe('fresh');
+    seconds += 3_600;
+    expect(one.claim('k1', nonce(2), seconds)).toBe('fresh');
+    seconds -= 3_600;
+    expect(one.claim('k1', nonce(1), issuedAt)).toBe('expired');
+    expect(one.claim('k1', nonce(3), issuedAt + 1)).toBe('fresh');
+  });
+
   test('is bounded: full, it takes nothing until old nonces are of no use', () => {
     const one = guard({ capacity: 2 });
     one.claim('k1', nonce(1), seconds);

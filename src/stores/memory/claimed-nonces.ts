@@ -27,6 +27,8 @@ export class ClaimedNonces {
   /** Nonces by the second in which their messages begin to be too old. */
   readonly #bySecond = new Map<number, string[]>();
   #sweptAt = 0;
+  /** The last second whose nonces are forgotten: a clock that is set back must not bring their messages back. */
+  #forgotten = 0;
 
   /** When messages begin to be taken, in milliseconds since the Unix epoch: before it, all would be refused. */
   readonly epoch: number;
@@ -44,7 +46,8 @@ export class ClaimedNonces {
     const now = this.#clock.wall() / 1000;
     if (issuedAt < this.#earliest || issuedAt < now - windowMs / 1000 || issuedAt > now + MOST_AHEAD_S)
       return 'expired';
-    if (now - this.#sweptAt >= 1) this.#sweep(now);
+    if (endOf(claim) <= this.#forgotten) return 'expired';
+    if (Math.abs(now - this.#sweptAt) >= 1) this.#sweep(now);
     if (this.#claimed.has(nameOf(claim))) return 'replayed';
     if (this.#claimed.size < this.#capacity) return undefined;
     throw new Fault('ADMISSION_UNAVAILABLE', 'no more calls with a nonce can be remembered at present', {
@@ -56,7 +59,7 @@ export class ClaimedNonces {
   add(claim: NonceClaim): void {
     const name = nameOf(claim);
     this.#claimed.add(name);
-    const second = Math.ceil(claim.issuedAt + claim.windowMs / 1000);
+    const second = endOf(claim);
     const names = this.#bySecond.get(second);
     if (names === undefined) this.#bySecond.set(second, [name]);
     else names.push(name);
@@ -69,9 +72,13 @@ export class ClaimedNonces {
       if (second >= now) continue;
       for (const name of names) this.#claimed.delete(name);
       this.#bySecond.delete(second);
+      this.#forgotten = Math.max(this.#forgotten, second);
     }
   }
 }
+
+/** The second in which a message begins to be too old, or the whole one after it. */
+const endOf = ({ issuedAt, windowMs }: NonceClaim): number => Math.ceil(issuedAt + windowMs / 1000);
 
 /** No nonce has a line's end in it. */
 const nameOf = ({ scope, nonce }: NonceClaim): string => `${nonce}\n${scope}`;
