@@ -62,7 +62,13 @@ const answer = create(ChatCompletionResponseSchema, { choices: [{ message: { rol
 const serve: Method<unknown, unknown> = async (_call, _request, reply) => {
   reply.message(answer);
 };
-const seals = createSeals({ ring: () => ring, windowMs: 300_000, clock: systemClock, worn() {} });
+const seals = createSeals({
+  ring: () => ring,
+  windowMs: 300_000,
+  clock: systemClock,
+  worn() {},
+  mostMessages: 2 ** 31,
+});
 const guarded = createUnseal({ mode: 'optional', seals })(serve);
 const reply = { message: () => true, onDrain() {} };
 

@@ -101,7 +101,8 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOpt
   const modelLists = configuredLists(config, providerTypes, providers.values(), clock, events);
 
   const readiness = new Readiness([...services, ...[...routes.keys()].map(healthName)]);
-  const sealing = createSealing(security.sealing, clock, events);
+  const processes = (primary ? workerCount(server.workers) : 1) * config.rate_limit.instances;
+  const sealing = createSealing(security.sealing, processes, clock, events);
   const signing = createRequestSigning(security.request_signing);
   const metrics = createMetrics({ version, runtime: true });
   const audit = await createAudit(monitoring.audit, primary?.place ?? 0, clock, logger, metrics);

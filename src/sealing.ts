@@ -23,9 +23,13 @@ const ringOf = (keys: Keys): KeyRing =>
     keys.map(({ id, secret, state, user }) => ({ id, secret: parseSecret(secret) ?? Buffer.alloc(0), state, user })),
   );
 
-/** Throws where a secret is not of 256 bits. */
+/** Half of what 96-bit random nonces are good for under one key (NIST SP 800-38D, section 8.3). */
+const halfOfAll = 2 ** 31;
+
+/** `processes`: how many share what comes under a key, each seeing but its part. Throws where a secret is not of 256 bits. */
 export function createSealing(
   { mode, keys, window, padding }: GatewayConfig['security']['sealing'],
+  processes: number,
   clock: Clock,
   events: Pick<GatewayEvents, 'sealingKeyWorn'>,
 ): Sealing {
@@ -36,6 +40,7 @@ export function createSealing(
     windowMs: window,
     clock,
     worn: events.sealingKeyWorn,
+    mostMessages: Math.ceil(halfOfAll / processes),
     padding: padding === 'off' ? undefined : padding,
   });
   return {

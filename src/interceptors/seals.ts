@@ -15,8 +15,8 @@ export interface SealsOptions {
   readonly clock: Pick<Clock, 'wall'>;
   /** Told once of a key that so many messages came under that its nonces, being random, may soon repeat. */
   readonly worn: (keyId: string) => void;
-  /** How many are that; half of what 96-bit random nonces are good for (NIST SP 800-38D, section 8.3) by default. */
-  readonly mostMessages?: number;
+  /** How many are that. */
+  readonly mostMessages: number;
   /** What messages of replies are filled up to; as they are where not set. */
   readonly padding?: Padding | undefined;
 }
@@ -27,8 +27,6 @@ const refusal = (why: ClaimRefusal): Fault =>
     ? new Fault('SEAL_EXPIRED', 'the sealed message is too old, or dated ahead of its time')
     : new Fault('SEAL_REPLAYED', 'the sealed message was received before');
 
-const halfOfAll = 2 ** 31;
-
 /** What a message that verified claims: its nonce, once under its key. */
 function claimOf({ keyId, nonce, issuedAt }: SealedPayload, windowMs: number): CallClaim {
   const text = Buffer.from(nonce.buffer, nonce.byteOffset, nonce.length).toString('base64url');
@@ -36,7 +34,7 @@ function claimOf({ keyId, nonce, issuedAt }: SealedPayload, windowMs: number): C
 }
 
 /** Opens sealed requests: they verify first, and only then have a nonce to claim. */
-export function createSeals({ ring, windowMs, clock, worn, mostMessages = halfOfAll, padding }: SealsOptions): Seals {
+export function createSeals({ ring, windowMs, clock, worn, mostMessages, padding }: SealsOptions): Seals {
   // Of keys that verified, so callers can't add to it.
   const messages = new Map<string, number>();
 

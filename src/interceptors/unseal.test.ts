@@ -44,6 +44,7 @@ async function ask(request: Request, setUp: SetUp = {}) {
     windowMs: 300_000,
     clock: { wall: () => wall },
     worn: () => {},
+    mostMessages: 10,
   });
   const [unary, stream] = intercept(
     chat({
