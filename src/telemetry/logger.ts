@@ -28,29 +28,34 @@ const mostGathered = 64 * 1024;
 
 /** Stdout: written to without blocking the event loop, and flushed when the process ends. */
 function stdout(): DestinationStream {
-  const stream = pino.destination({ dest: 1, sync: false, minLength: 0, maxWrite: 2 * mostGathered });
+  // It writes when it is told to: what is handed over last is then written in its order.
+  const stream = pino.destination({ dest: 1, sync: false, minLength: 2 ** 40, maxWrite: 2 ** 41 });
   let gathered = '';
   let armed = false;
-  const hand = (): void => {
-    const lines = gathered;
-    gathered = '';
-    if (lines !== '') stream.write(lines);
-  };
-  const late = (): void => {
+  let hurried = false;
+  const flush = (): void => {
     armed = false;
-    hand();
+    hurried = false;
+    if (gathered === '') return;
+    stream.write(gathered);
+    gathered = '';
+    stream.flush();
   };
   process.once('exit', () => {
-    hand();
+    if (gathered === '') return;
+    stream.write(gathered);
     stream.flushSync();
   });
   return {
     write(line) {
       gathered += line;
-      if (gathered.length >= mostGathered) hand();
-      if (armed) return;
-      armed = true;
-      setTimeout(late, gatherMs);
+      if (!armed) {
+        armed = true;
+        setTimeout(flush, gatherMs);
+      } else if (!hurried && gathered.length >= mostGathered) {
+        hurried = true;
+        setImmediate(flush);
+      }
     },
   };
 }
