@@ -33,9 +33,8 @@ generate: deps ## Regenerate gen/ from proto/, and the pages that come from the 
 	  node src/main.ts config-reference $${page#*:} > .cache-page && mv .cache-page $${page%%:*}; done
 
 .PHONY: build
-build: deps ## Compile to dist/
-	rm -rf dist
-	tsc -p tsconfig.build.json
+build: deps ## Bundle to dist/
+	rolldown -c
 
 .PHONY: run
 run: build ## Serve on 127.0.0.1:8080; CONFIG=file.yaml for a configuration of your own

@@ -8,6 +8,6 @@ if [ ! -e "$tree/dist/src/main.js" ]; then
   rm -rf "$tree" && mkdir -p "$tree"
   git archive "$commit" | tar x -C "$tree"
   ln -s "$PWD/node_modules" "$tree/node_modules"
-  (cd "$tree" && tsc -p tsconfig.build.json)
+  (cd "$tree" && if [ -e rolldown.config.ts ]; then rolldown -c; else tsc -p tsconfig.build.json; fi)
 fi
 exec node bench/run.ts --alone --other "$commit=$PWD/$tree/dist/src/main.js" "$@"

@@ -17,7 +17,7 @@ let url: string;
 let coldStartMs: number;
 
 beforeAll(async () => {
-  await runOk('tsc', ['-p', 'tsconfig.build.json', '--outDir', built]);
+  await runOk('rolldown', ['-c', '--dir', built]);
   const before = performance.now();
   gateway = await serve(process.execPath, [main, 'serve'], /"event":"started".*"port":(\d+)/, { env: quiet });
   coldStartMs = performance.now() - before;
