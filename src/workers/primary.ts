@@ -41,13 +41,30 @@ class Place implements Scraped {
   /** Workers before this one that ended soon after their start. */
   readonly failures: number;
   readonly limits: SharedLimits;
-  serving = false;
+  #serving = false;
+  #hungUp = false;
 
   constructor(number: number, failures: number, limiter: RateLimiter, port: number) {
     this.number = number;
     this.failures = failures;
     this.limits = new SharedLimits(limiter, (answers) => this.tell({ kind: 'answers', answers }));
     this.worker = cluster.fork({ [placeVariable]: String(number), LLMBRIDGE_SERVER__PORT: String(port) });
+  }
+
+  get serving(): boolean {
+    return this.#serving;
+  }
+
+  /** Its port is open. */
+  serves(): void {
+    this.#serving = true;
+    if (this.#hungUp) this.hangUp();
+  }
+
+  /** Has it read the configuration again; not before it serves, as the signal would end a process that does not listen yet. */
+  hangUp(): void {
+    this.#hungUp = !this.#serving;
+    if (this.#serving) this.worker.process.kill('SIGHUP');
   }
 
   tell(message: FromPrimary): void {
@@ -83,7 +100,7 @@ export class Primary {
     // Not JSON: a wait without end is Infinity.
     cluster.setupPrimary({ serialization: 'advanced' });
     onHangUp(() => {
-      for (const { worker } of this.#places.values()) worker.process.kill('SIGHUP');
+      for (const place of this.#places.values()) place.hangUp();
     });
     void this.#options.stopped.then((reason) => this.#stop(reason));
     // The first one alone: what keeps it from serving would keep them all, and is told once.
@@ -101,14 +118,14 @@ export class Primary {
   #heard(place: Place, message: FromWorker): void {
     switch (message.kind) {
       case 'started':
-        place.serving = true;
+        place.serves();
         this.#serves(place, message.info);
         break;
       case 'limits':
         void place.limits.heard(message.batch);
         break;
       case 'snapshot':
-        this.#scrape.answered(message.id, message.metrics);
+        this.#scrape.answered(place, message.id, message.metrics);
         break;
       case 'metrics':
         void this.#scrape.text().then((text) => place.tell({ kind: 'metrics', id: message.id, text }));
@@ -141,7 +158,7 @@ export class Primary {
       return;
     }
     this.#options.events.workerLost(place.number, signal ?? `exit code ${code}`);
-    this.#scrape.replaced();
+    this.#scrape.replaced(place);
     const failures = performance.now() - place.since < soundMs ? place.failures + 1 : 0;
     const pause = failures === 0 ? 0 : Math.min(longestPauseMs, firstPauseMs * 2 ** (failures - 1));
     setTimeout(() => {

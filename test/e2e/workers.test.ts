@@ -73,6 +73,18 @@ test('a worker that is killed is replaced, and the port serves all the while', a
   expect(await metric(url, 'llmbridge_worker_restarts_total')).toBe(1);
 });
 
+test('SIGHUP ends no worker that is starting', async () => {
+  const { url, output, child } = await serving();
+  const workers = () => childrenOf(child.pid ?? 0);
+  const [victim = 0] = await workers();
+  process.kill(victim, 'SIGKILL');
+  await expect.poll(async () => (await workers()).filter((pid) => pid !== victim).length, { interval: 2 }).toBe(2);
+  child.kill('SIGHUP');
+  await expect.poll(output, { timeout: 10_000 }).toContain('"event":"worker_replaced"');
+  expect(await metric(url, 'llmbridge_worker_restarts_total')).toBe(1);
+  await expect.poll(() => output().match(/"event":"config_reloaded"/g)?.length ?? 0).toBe(2);
+});
+
 test('SIGTERM lets the streams of every worker finish, and the exit code is 0', async () => {
   const { url, output, child, exited } = await serving();
   const streams = Array.from({ length: 8 }, () => ask(url, { model: 'sim/sim:tokens=40,tps=40', stream: true }));
