@@ -95,6 +95,8 @@ export const serve: Verb = {
     const { values } = parse({ args: [...args], options: { config: { type: 'string', short: 'c' } } });
     const chosen = chooseConfig(values.config, readEnvironment(process.cwd()), providerTypes);
     const workers = workerCount(chosen.config.server.workers);
+    // Node would open a debugger's port, which any user of the machine could read all keys by.
+    process.on('SIGUSR1', () => {});
     const primary = joinPrimary();
     if (primary === undefined && workers > 1) return serveByWorkers(chosen, workers);
     try {

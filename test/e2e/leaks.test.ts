@@ -283,6 +283,15 @@ test('the configuration is checked without being told', async () => {
   for (const { stdout, stderr } of [right, refused]) expect(leaks(stdout + stderr, secrets)).toEqual([]);
 });
 
+test('no signal opens a debugger', async () => {
+  const config = 'providers: { sim: { type: simulator } }';
+  const debugged = await spawnGateway(config, { NODE_FLAGS: '--inspect-port=0' });
+  debugged.child.kill('SIGUSR1');
+  await fetch(`${debugged.url}/health/live`);
+  expect(await debugged.stop()).toBe(0);
+  expect(debugged.output()).not.toContain('Debugger');
+});
+
 test('neither log, nor metrics, nor audit, nor the process table have any of it', async () => {
   const metrics = await (await fetch(`${gateway.url}/metrics`)).text();
   const table = execFileSync('ps', ['-o', 'args=', '-p', String(gateway.child.pid)]).toString();
