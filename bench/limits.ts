@@ -19,7 +19,8 @@ import type { Method } from '../src/kernel/method.ts';
 import type { Limits, RateLimiter } from '../src/kernel/rate-limiter.ts';
 import { GuardedRateLimiter } from '../src/stores/guarded-rate-limiter.ts';
 import { MemoryRateLimiter } from '../src/stores/memory/rate-limiter.ts';
-import { connectRedis, type RedisPlace } from '../src/stores/redis/connection.ts';
+import { connectRedis } from '../src/stores/redis/connection.ts';
+import type { RedisPlace } from '../src/stores/redis/place.ts';
 import { RedisRateLimiter } from '../src/stores/redis/rate-limiter.ts';
 import { type RedisTopology, startCluster, startStandalone } from '../src/stores/testing/redis-topologies.ts';
 

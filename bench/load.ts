@@ -120,27 +120,43 @@ export async function h2load({ core, folder, authorization }: LoadMaker, load: H
   };
 }
 
-/** Reads so many streams at once with a program that knows when each chunk was sent. */
-export async function readStreams(
-  { core, authorization, floor }: LoadMaker,
-  mode: 'read-sse' | 'read-grpc',
-  where: string,
-  streams: number,
-  seconds: number,
-  environment: Readonly<Record<string, string>>,
-): Promise<Load> {
-  const { stdout } = await run('taskset', ['-c', String(core), floor, mode, where, `${streams}:${seconds}`], {
+/** What is read by a program that knows when each chunk was sent. */
+export interface StreamLoad {
+  readonly mode: 'read-sse' | 'read-grpc';
+  readonly where: string;
+  readonly streams: number;
+  readonly seconds: number;
+  readonly environment: Readonly<Record<string, string>>;
+  /** Called when all streams have begun and are measured from now on, and when that ends. */
+  mark(): void;
+}
+
+/** Reads so many streams at once. */
+export async function readStreams({ core, authorization, floor }: LoadMaker, load: StreamLoad): Promise<Load> {
+  const { mode, where, streams, seconds, environment, mark } = load;
+  const reader = run('taskset', ['-c', String(core), floor, mode, where, `${streams}:${seconds}`], {
     env: { ...process.env, ...environment, AUTHORIZATION: authorization },
   });
-  const { chunks, broken, ...latencies } = JSON.parse(stdout) as Omit<Load, 'requests'> & {
+  reader.child.stdout?.on('data', (text: string) => {
+    for (const _ of text.matchAll(/^measur/gm)) mark();
+  });
+  const { stdout } = await reader;
+  const result = stdout.slice(stdout.indexOf('{'));
+  const { chunks, broken, ...latencies } = JSON.parse(result) as Omit<Load, 'requests'> & {
     readonly chunks: number;
     readonly broken: number;
   };
   return { ...latencies, requests: chunks, perSecond: chunks / seconds, errors: broken };
 }
 
-/** Makes one gRPC call and throws unless it went well: h2load does not look at trailers. */
-export async function checkGrpc(port: number, path: string, frame: Uint8Array, authorization: string): Promise<void> {
+/** Makes one gRPC call and throws unless it went well: h2load does not look at trailers. Not `whole`, it has but to begin. */
+export async function checkGrpc(
+  port: number,
+  path: string,
+  frame: Uint8Array,
+  authorization: string,
+  whole = true,
+): Promise<void> {
   const session = http2.connect(`http://127.0.0.1:${port}`);
   try {
     await new Promise<void>((resolve, reject) => {
@@ -162,6 +178,9 @@ export async function checkGrpc(port: number, path: string, frame: Uint8Array, a
       });
       stream.on('data', (chunk: Buffer) => {
         bytes += chunk.length;
+        if (whole || bytes <= 100) return;
+        resolve();
+        stream.close();
       });
       stream.on('error', reject);
       stream.on('end', () => (status === '0' && bytes > 100 ? resolve() : reject(new Error(`grpc-status ${status}`))));
@@ -179,6 +198,12 @@ export async function checkHttp(port: number, body: string, text: string, author
     headers: { 'content-type': 'application/json', authorization },
     body,
   });
-  const answer = await response.text();
-  if (response.status !== 200 || !answer.includes(text)) throw new Error(`${response.status} ${answer.slice(0, 300)}`);
+  let answer = '';
+  const decoder = new TextDecoder();
+  for await (const piece of response.body ?? []) {
+    answer += decoder.decode(piece, { stream: true });
+    // A paced stream goes on for long.
+    if (response.status === 200 && answer.includes(text)) return;
+  }
+  throw new Error(`${response.status} ${answer.slice(0, 300)}`);
 }

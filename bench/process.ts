@@ -48,7 +48,12 @@ export function startOn(
 }
 
 /** CPU seconds that a process has used, all its threads together, and its resident memory in MB. */
-export function usageOf(pid: number): { readonly cpu: number; readonly memory: number } {
+export interface Usage {
+  readonly cpu: number;
+  readonly memory: number;
+}
+
+export function usageOf(pid: number): Usage {
   const stat = readFileSync(`/proc/${pid}/stat`, 'utf8');
   const fields = stat.slice(stat.lastIndexOf(')') + 2).split(' ');
   const resident = /VmRSS:\s+(\d+)/.exec(readFileSync(`/proc/${pid}/status`, 'utf8'))?.[1];

@@ -14,9 +14,9 @@ import { buildFloor } from './floor.ts';
 import { authorization } from './gateway.ts';
 import type { LoadMaker } from './load.ts';
 import { nginx, staticAnswer } from './nginx.ts';
-import { installed, type Pinned, startOn, until, usageOf } from './process.ts';
+import { installed, type Pinned, startOn, type Usage, until, usageOf } from './process.ts';
 import { type Bench, freePort, type Target } from './programs.ts';
-import { answers, PACED, type Scenario, scenarios, type Upstream } from './scenarios.ts';
+import { answers, type Pace, type Scenario, scenarios, type Upstream } from './scenarios.ts';
 import { print, rowsOf, type Sample } from './table.ts';
 
 const usual = 'json,json-256,json-rate,grpc-8x8,grpc-64x1,limits,sse-burst,grpc-burst,sse-128,sse-512,grpc-paced-512';
@@ -58,12 +58,12 @@ const stopAll = () => Promise.all(running.splice(0).map((program) => program.sto
 /** Rows of the table, by what was measured and who. */
 const samples = new Map<string, Map<string, Sample[]>>();
 
-async function startUpstream(kind: Upstream, floor: string): Promise<number> {
+async function startUpstream(kind: Upstream, pace: Pace | undefined, floor: string): Promise<number> {
   const port = await freePort();
   const type = kind === 'whole' ? 'application/json' : 'text/event-stream';
   const command =
     kind === 'paced'
-      ? [floor, 'paced', `127.0.0.1:${port}`, PACED]
+      ? [floor, 'paced', `127.0.0.1:${port}`, `${pace?.chunks}:${pace?.every}`]
       : nginx(folder, `upstream-${port}`, staticAnswer(port, type, answers[kind]));
   running.push(startOn(LOAD_CORE, command, {}, folder));
   return port;
@@ -77,9 +77,10 @@ async function startRedis(): Promise<string | undefined> {
 }
 
 async function measure({ title, run }: Scenario, target: Target, maker: LoadMaker): Promise<void> {
-  const before = usageOf(target.program.pid);
-  const { requests, ...rest } = await run(target, maker, seconds);
-  const after = usageOf(target.program.pid);
+  const marks = [usageOf(target.program.pid)];
+  const { requests, ...rest } = await run(target, maker, seconds, () => marks.push(usageOf(target.program.pid)));
+  if (marks.length === 1) marks.push(usageOf(target.program.pid));
+  const [before, after] = marks.slice(-2) as [Usage, Usage];
   const sample = { ...rest, micros: ((after.cpu - before.cpu) / requests) * 1e6, memory: after.memory };
   const rows = samples.get(title) ?? new Map<string, Sample[]>();
   samples.set(title, rows.set(target.name, [...(rows.get(target.name) ?? []), sample]));
@@ -88,11 +89,11 @@ async function measure({ title, run }: Scenario, target: Target, maker: LoadMake
 
 async function play(scenario: Scenario, bench: Bench, maker: LoadMaker): Promise<void> {
   const redis = scenario.part === 'limits' ? await startRedis() : undefined;
-  const upstream = await startUpstream(scenario.upstream, bench.floor);
+  const upstream = await startUpstream(scenario.upstream, scenario.pace, bench.floor);
   const targets = await scenario.targets({ ...bench, ...(redis !== undefined && { redis }) }, upstream);
   running.push(...targets.map(({ program }) => program));
   for (const target of targets) await until(target.program, () => scenario.check(target));
-  for (const target of targets) await scenario.run(target, maker, 2);
+  for (const target of targets) await scenario.run(target, maker, 2, () => {});
   for (let i = 0; i < repeats; i++) for (const target of targets) await measure(scenario, target, maker);
 }
 

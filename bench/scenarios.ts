@@ -1,3 +1,4 @@
+import { spawnSync } from 'node:child_process';
 import { writeFileSync } from 'node:fs';
 import { join } from 'node:path';
 import { authorization } from './gateway.ts';
@@ -15,12 +16,14 @@ export interface Scenario {
   /** The heading of its table. */
   readonly title: string;
   readonly upstream: Upstream;
+  /** What a paced upstream sends: chunks, and milliseconds between them. */
+  readonly pace?: Pace;
   /** What is measured; all stands, gateways alone where nothing else has the thing. */
   targets(bench: Bench, upstream: number): Promise<readonly Target[]>;
   /** Rejects unless the target does what is measured. */
   check(target: Target): Promise<void>;
-  /** Undefined for a target that does not have it. */
-  run(target: Target, maker: LoadMaker, seconds: number): Promise<Load>;
+  /** Calls `mark` when the measurement begins and when it ends, where that is not when the load does. */
+  run(target: Target, maker: LoadMaker, seconds: number, mark: () => void): Promise<Load>;
 }
 
 export const answers: Readonly<Record<Upstream, string>> = {
@@ -28,7 +31,17 @@ export const answers: Readonly<Record<Upstream, string>> = {
   burst: streamEvents.join(''),
   paced: '',
 };
-export const PACED = '40:25';
+
+/** How the chunks of a stream come, in milliseconds. */
+export interface Pace {
+  readonly chunks: number;
+  readonly every: number;
+}
+
+const usualPace: Pace = { chunks: 40, every: 25 };
+
+/** Each stream needs two of the gateway's descriptors, of which the system may give fewer than 20,000 and some. */
+const mostStreams = Math.floor((Number(spawnSync('sh', ['-c', 'ulimit -Hn']).stdout.toString()) - 200) / 2) || 10_000;
 
 const path = '/v1/chat/completions';
 const withJson = async (bench: Bench, upstream: number) => (await startAll(bench, upstream)).filter(({ json }) => json);
@@ -52,9 +65,9 @@ const checkUnary = (target: Target) => {
   const { path: method, message } = grpcOf(target);
   return checkGrpc(target.port, method, framed(message), authorization);
 };
-const checkStream = (target: Target) => {
+const checkStream = (whole: boolean) => (target: Target) => {
   const { streamPath, streamMessage } = grpcOf(target);
-  return checkGrpc(target.port, streamPath, framed(streamMessage), authorization);
+  return checkGrpc(target.port, streamPath, framed(streamMessage), authorization, whole);
 };
 
 const json = (part: string, connections: number): Scenario => ({
@@ -90,30 +103,39 @@ const unaryLoad = (target: Target, connections: number, streams: number, seconds
   return { ...what, connections, streams, seconds };
 };
 
-const pacedSse = (part: string, streams: number): Scenario => ({
-  part,
-  title: `SSE, a chunk every 25 ms, ${streams} streams: per chunk`,
-  upstream: 'paced',
-  targets: withJson,
-  check: checkSse,
-  run: ({ port }, maker, seconds) =>
-    readStreams(maker, 'read-sse', `http://127.0.0.1:${port}${path}`, streams, seconds, { BODY: streamRequest }),
-});
+const pacedTitle = (kind: string, streams: number, { every }: Pace) =>
+  `${kind}, a chunk every ${every >= 1_000 ? `${every / 1_000} s` : `${every} ms`}, ${streams} streams: per chunk`;
 
-const pacedGrpc = (part: string, streams: number): Scenario => ({
-  part,
-  title: `gRPC, a chunk every 25 ms, ${streams} streams: per chunk`,
-  upstream: 'paced',
-  targets: withGrpc,
-  check: checkStream,
-  run(target, maker, seconds) {
-    const { streamPath, streamMessage } = grpcOf(target);
-    const file = join(maker.folder, 'message');
-    writeFileSync(file, streamMessage);
-    const environment = { METHOD: streamPath, MESSAGE: file };
-    return readStreams(maker, 'read-grpc', `127.0.0.1:${target.port}`, streams, seconds, environment);
-  },
-});
+const pacedSse = (part: string, wanted: number, pace = usualPace): Scenario => {
+  const streams = Math.min(wanted, mostStreams);
+  return {
+    ...{ part, title: pacedTitle('SSE', streams, pace), upstream: 'paced', pace },
+    targets: withJson,
+    check: ({ port }) => checkHttp(port, streamRequest, 'data:', authorization),
+    run({ port }, maker, seconds, mark) {
+      const where = `http://127.0.0.1:${port}${path}`;
+      const environment = { BODY: streamRequest };
+      return readStreams(maker, { mode: 'read-sse', where, streams, seconds, environment, mark });
+    },
+  };
+};
+
+const pacedGrpc = (part: string, wanted: number, pace = usualPace): Scenario => {
+  const streams = Math.min(wanted, mostStreams);
+  return {
+    ...{ part, title: pacedTitle('gRPC', streams, pace), upstream: 'paced', pace },
+    targets: withGrpc,
+    check: checkStream(false),
+    run(target, maker, seconds, mark) {
+      const { streamPath, streamMessage } = grpcOf(target);
+      const file = join(maker.folder, 'message');
+      writeFileSync(file, streamMessage);
+      const environment = { METHOD: streamPath, MESSAGE: file };
+      const where = `127.0.0.1:${target.port}`;
+      return readStreams(maker, { mode: 'read-grpc', where, streams, seconds, environment, mark });
+    },
+  };
+};
 
 const burstSse: Scenario = {
   part: 'sse-burst',
@@ -150,6 +172,10 @@ const atRate = (part: string, rate: number): Scenario => ({
       ...{ connections: 64, streams: 1, seconds, rate },
     }),
 });
+
+// As many chunks a second of a hundred streams as of ten thousand: what differs is how many there are.
+const tenMilliseconds: Pace = { chunks: 60_000, every: 10 };
+const oneSecond: Pace = { chunks: 600, every: 1_000 };
 
 export const scenarios: readonly Scenario[] = [
   json('json', 64),
@@ -202,7 +228,7 @@ export const scenarios: readonly Scenario[] = [
     title: 'gRPC stream, 40 chunks at once, 8 connections of 8 streams: per stream',
     upstream: 'burst',
     targets: withGrpc,
-    check: checkStream,
+    check: checkStream(true),
     run(target, maker, seconds) {
       const { streamPath, streamMessage } = grpcOf(target);
       const what = { port: target.port, path: streamPath, body: framed(streamMessage) };
@@ -213,8 +239,8 @@ export const scenarios: readonly Scenario[] = [
   pacedSse('sse-128', 128),
   pacedSse('sse-512', 512),
   pacedGrpc('grpc-paced-512', 512),
-  pacedSse('sse-100', 100),
-  pacedSse('sse-10000', 10_000),
-  pacedGrpc('grpc-paced-100', 100),
-  pacedGrpc('grpc-paced-10000', 10_000),
+  pacedSse('sse-100', 100, tenMilliseconds),
+  pacedSse('sse-10000', 10_000, oneSecond),
+  pacedGrpc('grpc-paced-100', 100, tenMilliseconds),
+  pacedGrpc('grpc-paced-10000', 10_000, oneSecond),
 ];

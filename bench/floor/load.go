@@ -6,6 +6,7 @@ import (
 	"context"
 	"encoding/json"
 	"errors"
+	"fmt"
 	"io"
 	"math"
 	"net/http"
@@ -13,16 +14,19 @@ import (
 	"slices"
 	"strconv"
 	"sync"
+	"sync/atomic"
 	"time"
 
 	"google.golang.org/grpc"
 	"google.golang.org/grpc/credentials/insecure"
 )
 
-// tally is what the streams of one load came to.
+// tally is what the streams of one load came to, while it was measured.
 type tally struct {
 	mutex     sync.Mutex
 	latencies []float64
+	open      atomic.Int64
+	measured  atomic.Bool
 	Chunks    int     `json:"chunks"`
 	Whole     int     `json:"whole"`
 	Broken    int     `json:"broken"`
@@ -31,12 +35,33 @@ type tally struct {
 	P999      float64 `json:"p999Ms"`
 }
 
-// add takes in one stream. A stream that the end of the load cut counts as neither whole nor broken.
-func (t *tally) add(latencies []float64, err error) {
+// stream is what one stream came to.
+type stream struct {
+	*tally
+	begun     bool
+	latencies []float64
+}
+
+// chunk takes in a piece of a stream.
+func (s *stream) chunk(piece []byte) {
+	if !s.begun {
+		s.begun = true
+		s.open.Add(1)
+	}
+	if at, found := sent(piece); found && s.measured.Load() {
+		s.latencies = append(s.latencies, float64(time.Since(at).Microseconds())/1000)
+	}
+}
+
+// add takes in a stream that is over. One that the end of the load cut counts as neither whole nor broken.
+func (t *tally) add(s *stream, err error) {
 	t.mutex.Lock()
 	defer t.mutex.Unlock()
-	t.latencies = append(t.latencies, latencies...)
-	t.Chunks += len(latencies)
+	if s.begun {
+		t.open.Add(-1)
+	}
+	t.latencies = append(t.latencies, s.latencies...)
+	t.Chunks += len(s.latencies)
 	switch {
 	case err == nil:
 		t.Whole++
@@ -68,61 +93,80 @@ func sent(piece []byte) (time.Time, bool) {
 	return time.Unix(0, nanoseconds), found && err == nil
 }
 
-// load keeps so many streams open for so many seconds, and prints chunks, their time from the upstream to here, and how
-// the streams ended. Streams begin over one pause of a second, so that their chunks do not all fall together.
-func load(one func(context.Context) ([]float64, error), spec string) error {
+// mostBegun is how many streams begin in a second, so that none waits long for its first chunk and their chunks do not all
+// fall together.
+const mostBegun = 2000
+
+// load keeps so many streams open, measures them for so many seconds once all have begun, and prints chunks, their time
+// from the upstream to here, and how the streams ended. Before that it writes a line when it begins to measure and one
+// when it ends, for whoever watches the program between; it goes on for a while so that this one has the time.
+func load(one func(context.Context, *stream) error, spec string) error {
 	streams, seconds, err := pair(spec)
 	if err != nil {
 		return err
 	}
-	deadline, cancel := context.WithTimeout(context.Background(), time.Duration(seconds)*time.Second)
+	rate := min(streams, mostBegun)
+	deadline, cancel := context.WithTimeout(context.Background(), 10*time.Minute)
 	defer cancel()
 	var result tally
 	var running sync.WaitGroup
 	for i := range streams {
 		running.Go(func() {
-			time.Sleep(time.Duration(i) * time.Second / time.Duration(streams))
+			time.Sleep(time.Duration(i) * time.Second / time.Duration(rate))
 			for deadline.Err() == nil {
-				latencies, err := one(deadline)
+				this := stream{tally: &result}
+				err := one(deadline, &this)
 				if err != nil && deadline.Err() != nil {
 					err = context.DeadlineExceeded
 				}
-				result.add(latencies, err)
+				result.add(&this, err)
 			}
 		})
 	}
+	begun := time.Now()
+	// Streams that end and begin anew are missing for a moment.
+	for result.open.Load() < int64(streams)*95/100 {
+		if time.Since(begun) > time.Minute {
+			return fmt.Errorf("%d of %d streams began", result.open.Load(), streams)
+		}
+		time.Sleep(10 * time.Millisecond)
+	}
+	time.Sleep(time.Second)
+	result.measured.Store(true)
+	fmt.Println("measuring")
+	time.Sleep(time.Duration(seconds) * time.Second)
+	result.measured.Store(false)
+	fmt.Println("measured")
+	time.Sleep(250 * time.Millisecond)
+	cancel()
 	running.Wait()
 	return result.print()
 }
 
-func milliseconds(since time.Time) float64 { return float64(time.Since(since).Microseconds()) / 1000 }
-
 // sseStream reads one stream of the JSON surface; its headers and body stand in the environment.
-func sseStream(url string, streams int) func(context.Context) ([]float64, error) {
+func sseStream(url string, streams int) func(context.Context, *stream) error {
 	client := &http.Client{Transport: &http.Transport{MaxIdleConnsPerHost: streams, MaxConnsPerHost: streams}}
 	body, authorization := []byte(os.Getenv("BODY")), os.Getenv("AUTHORIZATION")
-	return func(ctx context.Context) (latencies []float64, err error) {
+	return func(ctx context.Context, this *stream) error {
 		request, err := http.NewRequestWithContext(ctx, http.MethodPost, url, bytes.NewReader(body))
 		if err != nil {
-			return nil, err
+			return err
 		}
 		request.Header.Set("content-type", "application/json")
 		request.Header.Set("authorization", authorization)
 		response, err := client.Do(request)
 		if err != nil {
-			return nil, err
+			return err
 		}
 		defer response.Body.Close()
 		lines := bufio.NewScanner(response.Body)
 		for lines.Scan() {
 			if bytes.Equal(lines.Bytes(), []byte("data: [DONE]")) {
-				return latencies, nil
+				return nil
 			}
-			if at, found := sent(lines.Bytes()); found {
-				latencies = append(latencies, milliseconds(at))
-			}
+			this.chunk(lines.Bytes())
 		}
-		return latencies, errors.Join(lines.Err(), io.ErrUnexpectedEOF)
+		return errors.Join(lines.Err(), io.ErrUnexpectedEOF)
 	}
 }
 
@@ -141,7 +185,7 @@ func (b bearer) GetRequestMetadata(context.Context, ...string) (map[string]strin
 func (bearer) RequireTransportSecurity() bool { return false }
 
 // grpcStream reads one gRPC stream; the request message is in the file MESSAGE, and a connection carries 100 streams.
-func grpcStream(address string, streams int) (func(context.Context) ([]float64, error), error) {
+func grpcStream(address string, streams int) (func(context.Context, *stream) error, error) {
 	message, err := os.ReadFile(os.Getenv("MESSAGE"))
 	if err != nil {
 		return nil, err
@@ -160,28 +204,26 @@ func grpcStream(address string, streams int) (func(context.Context) ([]float64, 
 	var mutex sync.Mutex
 	next := 0
 	path := os.Getenv("METHOD")
-	return func(ctx context.Context) (latencies []float64, err error) {
+	return func(ctx context.Context, this *stream) error {
 		mutex.Lock()
 		connection := connections[next%len(connections)]
 		next++
 		mutex.Unlock()
-		stream, err := connection.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, path)
+		call, err := connection.NewStream(ctx, &grpc.StreamDesc{ServerStreams: true}, path)
 		if err != nil {
-			return nil, err
+			return err
 		}
-		if err := errors.Join(stream.SendMsg(&message), stream.CloseSend()); err != nil {
-			return nil, err
+		if err := errors.Join(call.SendMsg(&message), call.CloseSend()); err != nil {
+			return err
 		}
 		for {
 			var piece []byte
-			if err := stream.RecvMsg(&piece); err == io.EOF {
-				return latencies, nil
+			if err := call.RecvMsg(&piece); err == io.EOF {
+				return nil
 			} else if err != nil {
-				return latencies, err
+				return err
 			}
-			if at, found := sent(piece); found {
-				latencies = append(latencies, milliseconds(at))
-			}
+			this.chunk(piece)
 		}
 	}, nil
 }
