@@ -108,7 +108,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOpt
   const audit = await createAudit(monitoring.audit, primary?.place ?? 0, clock, logger, metrics);
   const askedModel = createAskedModel({ catalog: () => catalog, costOf: costs.costOf, unpriced: events.priceUnknown });
   const limitMetrics = createLimitMetrics(metrics.registry);
-  const limits = createLimits({
+  const limits = await createLimits({
     config,
     clock,
     askedModel,
@@ -116,7 +116,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOpt
     told: events,
     ...(primary && { workers: { count: workerCount(server.workers), limiter: primary.limiter } }),
   });
-  const cache = createResponseCache({
+  const cache = await createResponseCache({
     config,
     clock,
     catalog: () => catalog,

@@ -12,7 +12,7 @@ import type { ComponentProbe } from './services/health.ts';
 import { GuardedRateLimiter } from './stores/guarded-rate-limiter.ts';
 import { ClaimedNonces } from './stores/memory/claimed-nonces.ts';
 import { MemoryRateLimiter } from './stores/memory/rate-limiter.ts';
-import { connectRedis, failureWord, namesRedis } from './stores/redis/connection.ts';
+import { namesRedis } from './stores/redis/place.ts';
 import { RedisRateLimiter } from './stores/redis/rate-limiter.ts';
 import type { GatewayEvents } from './telemetry/gateway-events.ts';
 
@@ -109,7 +109,8 @@ const patience = () => new Promise<void>((resolve) => void setTimeout(resolve, p
 const passed = (ms: number) => new Promise<void>((resolve) => void setTimeout(resolve, Math.max(0, ms)));
 
 /** Who may go on: one step takes a call's limits and what it claims. */
-export function createLimits({ config, clock, askedModel, metrics, told, workers }: LimitsOptions): GatewayLimits {
+export async function createLimits(options: LimitsOptions): Promise<GatewayLimits> {
+  const { config, clock, askedModel, metrics, told, workers } = options;
   const { rate_limit: group, redis } = config;
   const { sealing, request_signing: signing } = config.security;
   const limits = tierLimits(group);
@@ -133,6 +134,7 @@ export function createLimits({ config, clock, askedModel, metrics, told, workers
     };
   }
 
+  const { connectRedis, failureWord } = await import('./stores/redis/connection.ts');
   const events: LimitEvents = {
     ...metrics,
     storeOut(out) {

@@ -5,7 +5,7 @@ import type { Clock } from './kernel/clock.ts';
 import type { Interceptor } from './kernel/method.ts';
 import type { CacheEvents, ResponseStore } from './kernel/response-cache.ts';
 import { MemoryResponseStore } from './stores/memory/response-store.ts';
-import { connectRedis, namesRedis } from './stores/redis/connection.ts';
+import { namesRedis } from './stores/redis/place.ts';
 import { cachePrefix, RedisResponseStore } from './stores/redis/response-store.ts';
 import type { CacheSize } from './telemetry/cache-metrics.ts';
 
@@ -41,15 +41,16 @@ export interface GatewayCacheOptions {
 const patienceMs = 1_000;
 
 /** The store, and what ends its connection. */
-function openStore(
+async function openStore(
   { cache, redis }: GatewayCacheOptions['config'],
   clock: Clock,
   events: CacheEvents,
-): { readonly store: ResponseStore; readonly close: () => Promise<void> } {
+): Promise<{ readonly store: ResponseStore; readonly close: () => Promise<void> }> {
   if (cache.store === 'memory' || !namesRedis(redis)) {
     const store = new MemoryResponseStore({ maxBytes: cache.max_bytes, clock, events });
     return { store, close: () => store.close() };
   }
+  const { connectRedis } = await import('./stores/redis/connection.ts');
   const prefix = cachePrefix(redis.prefix);
   // What fails by it is counted with each answer that did not come.
   const connection = connectRedis({ ...redis, key: prefix, failed: () => {}, ready: () => {} });
@@ -72,7 +73,8 @@ function openStore(
   };
 }
 
-export function createResponseCache({ config, clock, catalog, metrics }: GatewayCacheOptions): GatewayCache {
+export async function createResponseCache(options: GatewayCacheOptions): Promise<GatewayCache> {
+  const { config, clock, catalog, metrics } = options;
   const { cache, models } = config;
   const routes = new Map(models.map(({ name, cache: own }) => [name, policyOf(cache, own)]));
   const direct = policyOf(cache, undefined);
@@ -80,7 +82,7 @@ export function createResponseCache({ config, clock, catalog, metrics }: Gateway
     return { interceptors: [], close: async () => {} };
   let memory: MemoryResponseStore | undefined;
   const events = metrics(() => memory);
-  const { store, close } = openStore(config, clock, events);
+  const { store, close } = await openStore(config, clock, events);
   if (store instanceof MemoryResponseStore) memory = store;
   const replay = { chunk: cache.replay.chunk, paceMs: cache.replay.pace };
   const maxEntryBytes = cache.max_entry_bytes;

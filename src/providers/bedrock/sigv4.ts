@@ -1,5 +1,5 @@
 import { createHash, createHmac } from 'node:crypto';
-import { SignatureV4, type SignatureV4CryptoInit, type SignatureV4Init } from '@smithy/signature-v4';
+import type { SignatureV4, SignatureV4CryptoInit, SignatureV4Init } from '@smithy/signature-v4';
 import type { ProviderSettings } from '../../kernel/adapter.ts';
 import { Fault } from '../../kernel/fault.ts';
 import type { SignRequest } from '../../kernel/upstream.ts';
@@ -64,12 +64,15 @@ function credentialsOf(option: unknown): Credentials {
 /** Signs with AWS Signature Version 4 whatever does not carry a key already. */
 export function sigv4({ name, options }: ProviderSettings): SignRequest {
   const credentials = credentialsOf(options['credentials']);
-  const signers = new Map<string, SignatureV4>();
-  const signerFor = (region: string): SignatureV4 => {
+  const sha256 = Sha256 as unknown as SignatureV4CryptoInit['sha256'];
+  const signers = new Map<string, Promise<SignatureV4>>();
+  const signerFor = (region: string): Promise<SignatureV4> => {
     const existing = signers.get(region);
     if (existing) return existing;
-    const sha256 = Sha256 as unknown as SignatureV4CryptoInit['sha256'];
-    const signer = new SignatureV4({ service: 'bedrock', region, credentials, sha256 });
+    // Loaded when it is needed: it brings a good part of AWS's SDK.
+    const signer = import('@smithy/signature-v4').then(
+      ({ SignatureV4: Signer }) => new Signer({ service: 'bedrock', region, credentials, sha256 }),
+    );
     signers.set(region, signer);
     return signer;
   };
@@ -77,7 +80,8 @@ export function sigv4({ name, options }: ProviderSettings): SignRequest {
     if (request.headers['authorization'] !== undefined) return request;
     const [hostname = host] = host.split(':');
     try {
-      const signed = await signerFor(regionOf(options['region'], host)).sign(
+      const signer = await signerFor(regionOf(options['region'], host));
+      const signed = await signer.sign(
         {
           method: request.method,
           protocol: 'https:',

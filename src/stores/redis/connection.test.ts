@@ -9,7 +9,8 @@ import {
   startStandalone,
   startTls,
 } from '../testing/redis-topologies.ts';
-import { connectRedis, type RedisPlace } from './connection.ts';
+import { connectRedis } from './connection.ts';
+import type { RedisPlace } from './place.ts';
 
 const key = 'llmbridge:{limits}';
 

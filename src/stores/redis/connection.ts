@@ -2,29 +2,8 @@ import { readFileSync } from 'node:fs';
 import { Redis } from 'ioredis';
 import { clusterMaster } from './cluster-master.ts';
 import { type Address, type ClientOptions, connectorTo, type Seen, type ServerInfo } from './connectors.ts';
+import type { RedisPlace } from './place.ts';
 import { sentinelMaster, watchSentinels } from './sentinel-master.ts';
-
-/** Where the store is: one of `url`, `sentinel` and `cluster`, and what opens it. */
-export interface RedisPlace {
-  /** `redis://` or `rediss://`. */
-  readonly url?: string | undefined;
-  /** A master found by Sentinel; the nodes are the sentinels', as host:port. */
-  readonly sentinel?:
-    | {
-        readonly name: string;
-        readonly nodes: readonly string[];
-        readonly username?: string | undefined;
-        readonly password?: string | undefined;
-      }
-    | undefined;
-  /** Nodes of a cluster, as host:port; those that it has beside them are learned. */
-  readonly cluster?: readonly string[] | undefined;
-  readonly username?: string | undefined;
-  readonly password?: string | undefined;
-  readonly tls?: boolean | undefined;
-  /** PEM file of the authorities that the servers' certificates are checked by. */
-  readonly ca?: string | undefined;
-}
 
 export interface RedisOptions extends RedisPlace {
   /** A key of those that will be used: in a cluster, the master that serves its slot is connected to, and all others must be in it. */
@@ -34,10 +13,6 @@ export interface RedisOptions extends RedisPlace {
   /** Told each time it is there, with how the server makes room when it is full; undefined where it does not say. */
   readonly ready: (evictionPolicy: string | undefined) => void;
 }
-
-/** Whether the configuration names a store at all. */
-export const namesRedis = ({ url, sentinel, cluster }: RedisPlace): boolean =>
-  url !== undefined || sentinel !== undefined || cluster !== undefined;
 
 /** Why a connection failed, in a word: `ECONNREFUSED`, `WRONGPASS`, `SELF_SIGNED_CERT_IN_CHAIN`. */
 export const failureWord = (error: NodeJS.ErrnoException): string =>
