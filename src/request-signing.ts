@@ -15,11 +15,7 @@ export interface RequestSigning extends Swappable {
 type Keys = GatewayConfig['security']['request_signing']['keys'];
 
 const keysOf = (keys: Keys): SigningKeys =>
-  new SigningKeys(
-    keys
-      .filter(({ disabled }) => !disabled)
-      .map(({ id, secret, user }) => ({ id, secret: parseSecret(secret) ?? Buffer.alloc(0), user })),
-  );
+  new SigningKeys(keys.map(({ secret, ...key }) => ({ ...key, secret: parseSecret(secret) ?? Buffer.alloc(0) })));
 
 export function createRequestSigning({
   mode,

@@ -108,6 +108,10 @@ test('an unknown key, or one of another user, is told like a wrong signature', a
   expect(await checked(vector, { keys: [{ ...keyOf(vector), user: vector.user }] })).toMatchObject({ signedBy: 's1' });
 });
 
+test('where all keys are disabled, nothing verifies', async () => {
+  expect(await checked(vector, { keys: [{ ...keyOf(vector), disabled: true }] })).toBe('SIGNATURE_INVALID');
+});
+
 test('without keys signatures are ignored, unless they are needed', async () => {
   expect(await checked(vector, { keys: [] })).toMatchObject({ signedBy: '', claim: undefined });
   expect(await checked(vector, { keys: [] }, 'required')).toBe('SIGNATURE_INVALID');

@@ -7,6 +7,8 @@ export interface SigningKey {
   readonly secret: Uint8Array;
   /** The one user it is for; undefined for any. */
   readonly user?: string | undefined;
+  /** Nothing that it signs verifies. */
+  readonly disabled?: boolean;
 }
 
 /** The callers' secrets by their ids. */
@@ -14,13 +16,12 @@ export class SigningKeys {
   readonly #keys = new Map<string, SigningKey>();
   /** A key that nobody has: trying it takes as long as trying a real one, and nothing verifies. */
   readonly nobody: SigningKey = { id: '', secret: randomBytes(32) };
+  /** Whether there is no key at all, not even a disabled one. */
+  readonly empty: boolean;
 
   constructor(keys: readonly SigningKey[]) {
-    for (const key of keys) this.#keys.set(key.id, key);
-  }
-
-  get empty(): boolean {
-    return this.#keys.size === 0;
+    this.empty = keys.length === 0;
+    for (const key of keys) if (key.disabled !== true) this.#keys.set(key.id, key);
   }
 
   /** The key for what `user` signed; `nobody` where there is none, or none for this user. */

@@ -205,6 +205,9 @@ test('keys are taken and taken away while the gateway runs', async () => {
     folder.write('config.yaml', keyed(`{ id: s2, secret: "${secret.toString('base64')}" }`));
     gateway.reload();
     expect([await ask(signer), await ask(new SignedCaller(secret, 's2'))]).toEqual(['SIGNATURE_INVALID', '']);
+    folder.write('config.yaml', keyed(`{ id: s2, secret: "${secret.toString('base64')}", disabled: true }`));
+    gateway.reload();
+    expect(await ask(new SignedCaller(secret, 's2'))).toBe('SIGNATURE_INVALID');
     expect(JSON.stringify(gateway.log)).not.toContain(secret.toString('base64'));
   } finally {
     await gateway.stop();
