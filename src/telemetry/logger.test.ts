@@ -1,5 +1,3 @@
-import { execFileSync } from 'node:child_process';
-import { fileURLToPath } from 'node:url';
 import { expect, test } from 'vitest';
 import { createLogger } from './logger.ts';
 import { redact } from './redact.ts';
@@ -34,18 +32,4 @@ test('lines below the level are not written', () => {
   expect(written.map((line) => JSON.parse(line))).toEqual([
     { level: 'warn', time: expect.any(String), event: 'loud', msg: 'text' },
   ]);
-});
-
-test('what was logged last is on stdout when the process ends in the same turn', () => {
-  const script = `
-    import { createLogger } from ${JSON.stringify(fileURLToPath(new URL('logger.ts', import.meta.url)))};
-    const logger = createLogger({ level: 'info' });
-    for (let i = 0; i < 1000; i++) logger.info({ i }, 'text');
-    process.exit(0);
-  `;
-  const lines = execFileSync(process.execPath, ['--input-type=module', '-e', script], { encoding: 'utf8' })
-    .trim()
-    .split('\n');
-  expect(lines).toHaveLength(1000);
-  expect(JSON.parse(lines.at(-1) ?? '')).toMatchObject({ i: 999 });
 });

@@ -1,5 +1,6 @@
 import { type DestinationStream, type LogFn, type Logger, pino } from 'pino';
 import { redact } from './redact.ts';
+import { stdout } from './stdout.ts';
 
 export type { Logger };
 
@@ -19,45 +20,6 @@ function withMessage(this: Logger, args: Parameters<LogFn>, method: LogFn): void
   const isError = first instanceof Error || (typeof first === 'object' && first !== null && 'err' in first);
   if (args.length === 1 && isError) method.call(this, first, 'error');
   else method.apply(this, args);
-}
-
-/** How long a line may wait for others to be written with it, in milliseconds: a write costs more than many lines. */
-const gatherMs = 10;
-/** Characters that don't wait any longer: each write wakes a thread, and a reader. */
-const mostGathered = 64 * 1024;
-
-/** Stdout: written to without blocking the event loop, and flushed when the process ends. */
-function stdout(): DestinationStream {
-  // It writes when it is told to: what is handed over last is then written in its order.
-  const stream = pino.destination({ dest: 1, sync: false, minLength: 2 ** 40, maxWrite: 2 ** 41 });
-  let gathered = '';
-  let armed = false;
-  let hurried = false;
-  const flush = (): void => {
-    armed = false;
-    hurried = false;
-    if (gathered === '') return;
-    stream.write(gathered);
-    gathered = '';
-    stream.flush();
-  };
-  process.once('exit', () => {
-    if (gathered === '') return;
-    stream.write(gathered);
-    stream.flushSync();
-  });
-  return {
-    write(line) {
-      gathered += line;
-      if (!armed) {
-        armed = true;
-        setTimeout(flush, gatherMs);
-      } else if (!hurried && gathered.length >= mostGathered) {
-        hurried = true;
-        setImmediate(flush);
-      }
-    },
-  };
 }
 
 let toldAt = 0;
@@ -94,6 +56,6 @@ export function createLogger({ level, destination, worker }: LoggerOptions): Log
       formatters: { level: (label) => ({ level: label }), log: redact },
       hooks: { logMethod: withMessage },
     },
-    destination ?? stdout(),
+    destination ?? stdout(worker !== undefined),
   );
 }
