@@ -2,7 +2,7 @@ import { create } from '@bufbuild/protobuf';
 import { type HealthComponent, HealthComponentSchema, HealthStatus } from '../gen/es/llmbridge/v1/health_service_pb.ts';
 import type { GatewayConfig } from './config/gateway-config.ts';
 import { ConfigError } from './config/problem.ts';
-import { parseSecret } from './crypto/key-ring.ts';
+import { secretOf } from './crypto/key-ring.ts';
 import type { Call } from './kernel/call.ts';
 import type { Clock } from './kernel/clock.ts';
 import { Fault } from './kernel/fault.ts';
@@ -40,8 +40,7 @@ export async function createAudit(
   logger: Logger,
   { registry }: Metrics,
 ): Promise<Audit> {
-  const secret = key === undefined ? undefined : parseSecret(key);
-  if (file === undefined || secret === undefined) return none;
+  if (file === undefined || key === undefined) return none;
   const counts = createAuditMetrics(registry);
   const lines = createAuditLines(logger);
   const events: AuditEvents = {
@@ -63,7 +62,7 @@ export async function createAudit(
   const path = file.replaceAll('{worker}', String(worker));
   const log = await AuditLog.open({
     path,
-    key: secret,
+    key: secretOf(key),
     worker,
     maxFileBytes: max_file_size,
     maxWaiting: max_waiting,

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { GatewayConfig } from './config/gateway-config.ts';
-import { parseSecret } from './crypto/key-ring.ts';
+import { secretOf } from './crypto/key-ring.ts';
 import { createRequestSignatures } from './interceptors/request-signature.ts';
 import { SigningKeys } from './interceptors/signing-keys.ts';
 import type { Interceptor } from './kernel/method.ts';
@@ -15,7 +15,7 @@ export interface RequestSigning extends Swappable {
 type Keys = GatewayConfig['security']['request_signing']['keys'];
 
 const keysOf = (keys: Keys): SigningKeys =>
-  new SigningKeys(keys.map(({ secret, ...key }) => ({ ...key, secret: parseSecret(secret) ?? Buffer.alloc(0) })));
+  new SigningKeys(keys.map(({ secret, ...key }) => ({ ...key, secret: secretOf(secret) })));
 
 export function createRequestSigning({
   mode,

@@ -1,6 +1,6 @@
 import { isDeepStrictEqual } from 'node:util';
 import type { GatewayConfig } from './config/gateway-config.ts';
-import { KeyRing, parseSecret } from './crypto/key-ring.ts';
+import { KeyRing, secretOf } from './crypto/key-ring.ts';
 import { createSeals } from './interceptors/seals.ts';
 import { createUnseal } from './interceptors/unseal.ts';
 import type { Clock } from './kernel/clock.ts';
@@ -19,9 +19,7 @@ export interface Sealing extends Swappable {
 type Keys = GatewayConfig['security']['sealing']['keys'];
 
 const ringOf = (keys: Keys): KeyRing =>
-  new KeyRing(
-    keys.map(({ id, secret, state, user }) => ({ id, secret: parseSecret(secret) ?? Buffer.alloc(0), state, user })),
-  );
+  new KeyRing(keys.map(({ secret, ...key }) => ({ ...key, secret: secretOf(secret) })));
 
 /** Half of what 96-bit random nonces are good for under one key (NIST SP 800-38D, section 8.3). */
 const halfOfAll = 2 ** 31;

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { parseSecret } from '../crypto/key-ring.ts';
-import { secret } from './secret.ts';
+import { secret256 } from './secret.ts';
 import { duration, size } from './units.ts';
 
 /** The audit log. */
@@ -12,9 +11,7 @@ export const audit = z.strictObject({
     .describe(
       'File of JSON lines that records are appended to; `{worker}` in it is the number of the process, from 0.',
     ),
-  key: secret
-    .refine((text) => parseSecret(text) !== undefined, { error: 'must be 256 bits, in base64, base64url or hex' })
-    .meta({ kind: 'secret' })
+  key: secret256
     .optional()
     .describe('256 bits that the records are chained with; `llm-bridge keygen --audit` makes them.'),
   on_failure: z

@@ -1,6 +1,5 @@
 import { z } from 'zod';
-import { parseSecret } from '../crypto/key-ring.ts';
-import { secret } from './secret.ts';
+import { secret256 } from './secret.ts';
 import { duration } from './units.ts';
 
 const key = z.strictObject({
@@ -8,10 +7,7 @@ const key = z.strictObject({
     .string()
     .regex(/^[\w.-]{1,64}$/, { error: 'must be 1 to 64 letters, digits, dots, dashes and underscores' })
     .describe("The key's public id, as `x-request-key-id` names it."),
-  secret: secret
-    .refine((text) => parseSecret(text) !== undefined, { error: 'must be 256 bits, in base64, base64url or hex' })
-    .meta({ kind: 'secret' })
-    .describe('256 bits, in base64, base64url or hex; `llm-bridge keygen --signing` makes one.'),
+  secret: secret256.describe('256 bits, in base64, base64url or hex; `llm-bridge keygen --signing` makes one.'),
   user: z.string().min(1).optional().describe('The one user it is for; any where not set.'),
   disabled: z.boolean().default(false).describe('Signs nothing any more.'),
 });

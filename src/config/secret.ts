@@ -1,5 +1,6 @@
 import { readFileSync } from 'node:fs';
 import { z } from 'zod';
+import { parseSecret } from '../crypto/key-ring.ts';
 
 /**
  * A value that must never be shown: text, or `{ file: path }` for a mounted file, taken
@@ -16,4 +17,9 @@ export const secret = z
       return z.NEVER;
     }
   })
+  .meta({ kind: 'secret' });
+
+/** A secret of 256 bits, as text that `secretOf` reads. */
+export const secret256 = secret
+  .refine((text) => parseSecret(text) !== undefined, { error: 'must be 256 bits, in base64, base64url or hex' })
   .meta({ kind: 'secret' });

@@ -1,8 +1,7 @@
 import ipaddr from 'ipaddr.js';
 import { z } from 'zod';
-import { parseSecret } from '../crypto/key-ring.ts';
 import { requestSigning } from './request-signing.ts';
-import { secret } from './secret.ts';
+import { secret256 } from './secret.ts';
 import { duration, parseSize } from './units.ts';
 
 const cidr = z.string().refine((text) => ipaddr.isValidCIDR(text), { error: 'must be a CIDR such as 10.0.0.0/8' });
@@ -64,10 +63,7 @@ const mtls = z.strictObject({
 
 const sealingKey = z.strictObject({
   id: z.string().min(1).describe("The key's public id."),
-  secret: secret
-    .refine((text) => parseSecret(text) !== undefined, { error: 'must be 256 bits, in base64, base64url or hex' })
-    .meta({ kind: 'secret' })
-    .describe('256 bits, in base64, base64url or hex; `llm-bridge keygen --sealing` makes one.'),
+  secret: secret256.describe('256 bits, in base64, base64url or hex; `llm-bridge keygen --sealing` makes one.'),
   state: z
     .enum(['active', 'retired', 'revoked'])
     .default('active')

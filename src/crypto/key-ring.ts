@@ -51,3 +51,10 @@ export function parseSecret(text: string): Buffer | undefined {
   const bytes = Buffer.from(text, 'base64url');
   return bytes.length === KEY_BYTES ? bytes : undefined;
 }
+
+/** The same of a text that was judged before; throws RangeError for anything else. */
+export function secretOf(text: string): Buffer {
+  const secret = parseSecret(text);
+  if (secret === undefined) throw new RangeError('a secret is not of 256 bits');
+  return secret;
+}

@@ -7,7 +7,7 @@ import { REPLY_SALT_BYTES, replyKey } from './keys.ts';
 
 /** A request that was opened, and what its reply is sealed with. */
 export interface OpenedRequest {
-  readonly plaintext: Uint8Array;
+  readonly plaintext: Buffer;
   readonly reply: ReplySeal;
 }
 

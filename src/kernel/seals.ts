@@ -3,7 +3,7 @@ import type { Call } from './call.ts';
 
 /** A sealed request that was opened. */
 export interface OpenedSeal {
-  readonly plaintext: Uint8Array;
+  readonly plaintext: Buffer;
   /** Seals the next message of its reply; the last one is marked, and nothing follows it. */
   seal(plaintext: Uint8Array, last: boolean): SealedPayload;
 }

@@ -36,7 +36,7 @@ export function serveChat(
     throw invalidField('sealed', 'this gateway opens no sealed messages (security.sealing.mode)');
   return seals.open(exchange.call, sealed, sealedMethod).then((opened) => {
     exchange.envelope = sealedEnvelope(opened);
-    return serveDecoded(exchange, route, decodeRequest(Buffer.from(opened.plaintext)), times);
+    return serveDecoded(exchange, route, decodeRequest(opened.plaintext), times);
   });
 }
 
