@@ -28,9 +28,11 @@ interface Estimate {
   readonly prompt: number;
   readonly tokens: number;
   readonly cost: number;
+  /** The caller set no bound. */
+  readonly guessed: boolean;
 }
 
-const free: Estimate = { weighed: 0, prompt: 0, tokens: 0, cost: 0 };
+const free: Estimate = { weighed: 0, prompt: 0, tokens: 0, cost: 0, guessed: false };
 const noNames: readonly string[] = [];
 
 /** The smallest quota of a measure among the subjects, infinite for none. */
@@ -65,12 +67,14 @@ export function createAdmit({ limits, limiter, assumedCompletion, askedModel, ev
     const completion = (bound ?? assumedCompletion) * Math.max(1, request.n ?? 1);
     const tokens = prompt + completion;
     const cost = mostCost === Number.POSITIVE_INFINITY ? 0 : priced(asked, prompt, completion);
-    if (bound !== undefined || (tokens <= mostTokens && cost <= mostCost)) return { weighed, prompt, tokens, cost };
+    const guessed = bound === undefined;
+    if (!guessed || (tokens <= mostTokens && cost <= mostCost)) return { weighed, prompt, tokens, cost, guessed };
     return {
       weighed,
       prompt,
       tokens: Math.max(prompt, Math.min(mostTokens, tokens)),
       cost: cost <= mostCost ? cost : Math.max(mostCost, priced(asked, prompt, 0)),
+      guessed,
     };
   }
 
@@ -122,7 +126,8 @@ export function createAdmit({ limits, limiter, assumedCompletion, askedModel, ev
       subjects: readonly Subject[],
     ): Promise<void> => {
       const estimated = estimate(request as ChatRequest, subjects, asked);
-      const demand = { subjects, tokens: estimated.tokens, cost: estimated.cost, claim: call.claim?.claim };
+      const { tokens, cost, guessed } = estimated;
+      const demand = { subjects, tokens, cost, guessed, claim: call.claim?.claim };
       const taken = limiter.take(demand);
       const decision = taken instanceof Promise ? await taken : taken;
       return serve(call, request, reply, heed(call, demand, decision), estimated);

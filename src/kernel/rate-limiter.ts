@@ -46,6 +46,8 @@ export interface Demand {
   readonly tokens: number;
   /** In billionths of a US dollar, a whole number. */
   readonly cost: number;
+  /** Tokens and cost are a guess, for the caller set no bound: less may be reserved where it has to do. */
+  readonly guessed?: boolean;
   readonly claim?: NonceClaim | undefined;
 }
 

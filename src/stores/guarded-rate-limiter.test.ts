@@ -220,6 +220,38 @@ describe('while the store is out', () => {
     expect(store.charged).toHaveLength(3);
   });
 
+  test('a call that went on without a late store is counted once', async () => {
+    const guarded = guard();
+    store.state = 'silent';
+    const taken = guarded.take({ subjects: [everyone, user], tokens: 10, cost: 0 });
+    await pass(50);
+    guarded.settle((await taken).lease ?? 0, 20, 0);
+    store.speak();
+    await pass(0);
+    store.state = 'up';
+    await admitted(guarded, 1, [everyone]);
+    // The store has its request, which it counted late, and was given back the tokens.
+    expect(store.charged).toEqual(['global: 0 20 0', 'user:alice 0 20 0']);
+  });
+
+  test('no call is refused for good for what the whole limit has room for', async () => {
+    store.state = 'down';
+    const guarded = guard({}, 4);
+    const ask = (tokens: number, guessed: boolean, cost = 0) =>
+      guarded.take({ subjects: [user], tokens, cost, guessed });
+    expect(await ask(100, false)).toMatchObject({ lease: undefined, refusals: [{ measure: 'tokens', waitMs: 1_000 }] });
+    expect((await ask(301, false)).refusals).toMatchObject([{ waitMs: Number.POSITIVE_INFINITY }]);
+    expect(await ask(0, false, 999)).toMatchObject({ refusals: [{ measure: 'budget', waitMs: 1_000 }] });
+    // Where the caller set no bound, its part is reserved.
+    const { lease = 0, standings } = await ask(100, true, 999);
+    expect(standings).toMatchObject([{ tokens: { used: 75 }, budget: { used: 250 } }]);
+    guarded.settle(lease, 90, 10);
+    store.state = 'up';
+    await pass(500);
+    await admitted(guarded, 1, [everyone]);
+    expect(store.charged).toEqual(['user:alice 1 90 10']);
+  });
+
   test('a call with a claim is refused, or taken once by this instance alone', async () => {
     store.state = 'down';
     const claim = { scope: 's', nonce: 'n', issuedAt: 0, windowMs: 60_000 };

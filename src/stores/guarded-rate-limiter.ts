@@ -1,7 +1,7 @@
 import type { Clock } from '../kernel/clock.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { LimitEvents, OutageMode, StoreFailure } from '../kernel/limit-events.ts';
-import type { Decision, Demand, Limits, Quota, RateLimiter, Subject, Tier } from '../kernel/rate-limiter.ts';
+import type { Decision, Demand, Limits, Quota, RateLimiter, Refusal, Subject, Tier } from '../kernel/rate-limiter.ts';
 
 /** A limiter over a network, which also takes what was counted without it. */
 export interface RemoteRateLimiter extends RateLimiter {
@@ -38,6 +38,17 @@ interface Charge {
   requests: number;
   tokens: number;
   cost: number;
+}
+
+/** Whether a call that one instance's part never has room for may fit once the store is back. */
+function fitsTheWhole(
+  { subject: { tier, name }, measure, waitMs }: Refusal,
+  { subjects, tokens, cost }: Demand,
+): boolean {
+  if (waitMs !== Number.POSITIVE_INFINITY) return false;
+  const limits = subjects.find((subject) => subject.tier === tier && subject.name === name)?.limits;
+  const needed = measure === 'tokens' ? tokens : measure === 'budget' ? cost : 1;
+  return measure !== 'concurrent' && needed <= (limits?.[measure]?.count ?? 0);
 }
 
 const unavailable = (what: string, metadata: Readonly<Record<string, string>>) =>
@@ -84,6 +95,7 @@ export class GuardedRateLimiter implements RateLimiter {
     const from = clock.now();
     return new Promise((resolve, reject) => {
       let waiting = true;
+      let wentOn = false;
       const end = () => {
         waiting = false;
         events.storeWaited(clock.now() - from);
@@ -92,7 +104,9 @@ export class GuardedRateLimiter implements RateLimiter {
         end();
         this.#failed(why);
         try {
-          resolve(this.#decide(demand));
+          const decision = this.#decide(demand);
+          wentOn = decision.lease !== undefined;
+          resolve(decision);
         } catch (thrown) {
           reject(thrown);
         }
@@ -105,7 +119,10 @@ export class GuardedRateLimiter implements RateLimiter {
           // is no better than one that is silent, but another call may try it.
           if (!waiting) {
             this.#restsUntil = 0;
-            if (decision.lease !== undefined) store.settle(decision.lease, 0, 0);
+            if (decision.lease === undefined) return;
+            store.settle(decision.lease, 0, 0);
+            // But for its request, which stays counted there.
+            if (wentOn) for (const subject of demand.subjects) this.#charge(subject, -1, 0, 0);
             return;
           }
           if (trial || decision.lease !== undefined) this.#answered();
@@ -176,7 +193,9 @@ export class GuardedRateLimiter implements RateLimiter {
   }
 
   /** Decides without the store. Throws ADMISSION_UNAVAILABLE where a tier, or a call with a claim, is refused then. */
-  #decide({ subjects, tokens, cost, claim }: Demand): Decision {
+  #decide(demand: Demand): Decision {
+    const { subjects, claim } = demand;
+    let { tokens, cost } = demand;
     const { onOutage, onClaimOutage, events, local } = this.#options;
     if (claim !== undefined && onClaimOutage === 'closed') throw unavailable('replays', {});
     const counted: Subject[] = [];
@@ -184,12 +203,22 @@ export class GuardedRateLimiter implements RateLimiter {
       const mode = onOutage[subject.tier];
       events.fellBack(subject.tier, mode);
       if (mode === 'closed') throw unavailable('limits', { tier: subject.tier });
-      if (mode === 'local') counted.push({ ...subject, limits: this.#share(subject.limits) });
+      if (mode !== 'local') continue;
+      const part = this.#share(subject.limits);
+      counted.push({ ...subject, limits: part });
+      if (demand.guessed !== true) continue;
+      tokens = Math.min(tokens, part.tokens?.count ?? tokens);
+      cost = Math.min(cost, part.budget?.count ?? cost);
     }
     const decision = local.take({ subjects: counted, tokens, cost, claim });
     if (decision instanceof Promise) throw new Error('local counts are at hand');
     const { lease } = decision;
-    if (lease === undefined) return decision;
+    if (lease === undefined) {
+      const refusals = decision.refusals.map((refusal) =>
+        fitsTheWhole(refusal, demand) ? { ...refusal, waitMs: retryHintMs } : refusal,
+      );
+      return { ...decision, refusals };
+    }
     for (const subject of subjects) this.#charge(subject, 1, 0, 0);
     this.#without.set(-lease, subjects);
     return { ...decision, lease: -lease };

@@ -122,6 +122,26 @@ suite('the limiter in Redis', ['redis-server'], () => {
     expect((await one.take({ subjects: [subject], tokens: 0, cost: 0 })).standings[0]?.requests?.used).toBe(2);
   });
 
+  test('what a full server refuses to write is set right once it has room', async () => {
+    const redis = await connect();
+    const one = await limiter('full:');
+    const subjects = [user({ tokens: minute(1_000) }), user({ tokens: minute(1_000), budget: minute(9) }, 'bob')];
+    const take = (tokens: number) => one.take({ subjects, tokens, cost: 3 });
+    const leases = [(await take(300)).lease ?? 0, (await take(300)).lease ?? 0, (await take(300)).lease ?? 0];
+    try {
+      await redis.config('SET', 'maxmemory', '1');
+      for (const lease of leases) one.settle(lease, 10, 1);
+      // Refusals are decisions, too, and it has no room yet.
+      for (let i = 0; i < 3; i++) expect((await take(500)).lease).toBeUndefined();
+      expect(await one.show(subjects[0] as Subject)).toMatchObject({ tokens: 900 });
+    } finally {
+      await redis.config('SET', 'maxmemory', '0');
+    }
+    expect((await take(500)).lease).toBeUndefined();
+    await expect.poll(() => one.show(subjects[1] as Subject)).toMatchObject({ tokens: 30, cost: 3 });
+    expect((await take(500)).lease).toBeDefined();
+  });
+
   const claimOf = (nonce: string, issuedAt: number, windowMs = 60_000) => ({ scope: 's', nonce, issuedAt, windowMs });
   const seconds = async (redis: Redis) => Number((await redis.time())[0]);
   /** Waits until messages that are issued now are taken, and tells the time. */

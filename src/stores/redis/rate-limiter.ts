@@ -34,6 +34,13 @@ interface Settlement {
   readonly args: readonly (string | number)[];
 }
 
+/**
+ * Why a server refuses to write, which scripts that settle learn before they have changed anything. In a script's error the
+ * word may stand anywhere, by the server's version.
+ */
+const unwritten = /\b(OOM|READONLY|MISCONF|NOREPLICAS|LOADING|BUSY|MASTERDOWN|CLUSTERDOWN|MOVED|TRYAGAIN)\b/;
+const isUnwritten = (thrown: unknown): boolean => thrown instanceof Error && unwritten.test(thrown.message);
+
 /** What an admitted call holds. */
 interface Held {
   readonly demand: Demand;
@@ -68,6 +75,7 @@ export class RedisRateLimiter implements RateLimiter {
   #lastLease = 0;
   readonly #held = new Map<number, Held>();
   #unsettled: Settlement[] = [];
+  #settlingLate = false;
   #stopRenewing = () => {};
 
   constructor({ redis, prefix, leaseMs, epochGuardMs, clock }: RedisRateLimiterOptions) {
@@ -104,7 +112,7 @@ export class RedisRateLimiter implements RateLimiter {
       claim === undefined ? keys : [...keys, this.#nonceKey(claim), this.#epochKey],
       args,
     );
-    if (this.#unsettled.length > 0) this.#settleLate();
+    if (this.#unsettled.length > 0) void this.#settleLate();
     const [state = 0] = reply;
     if (state < 0) {
       return { lease: undefined, claim: state === -1 ? 'replayed' : 'expired', refusals: [], standings: [] };
@@ -200,17 +208,36 @@ export class RedisRateLimiter implements RateLimiter {
     return keys;
   }
 
-  /** What could not be sent is kept for later; what was sent and not answered may have been done, and is not done twice. */
+  /**
+   * What could not be sent, or was refused, is kept for later; what was sent and not answered may have been done, and is
+   * not done twice.
+   */
   #settle(settlement: Settlement): void {
-    if (this.#redis.status !== 'ready') {
+    const keep = () => {
       if (this.#unsettled.length < mostUnsettled) this.#unsettled.push(settlement);
+    };
+    if (this.#redis.status !== 'ready') {
+      keep();
       return;
     }
-    settle.run(this.#redis, settlement.keys, settlement.args).catch(() => {});
+    settle.run(this.#redis, settlement.keys, settlement.args).catch((thrown: unknown) => {
+      if (isUnwritten(thrown)) keep();
+    });
   }
 
-  #settleLate(): void {
-    const late = this.#unsettled;
+  /** The oldest goes first: a server that is full still answers, and would refuse them all each time. */
+  async #settleLate(): Promise<void> {
+    const [oldest] = this.#unsettled;
+    if (oldest === undefined || this.#settlingLate || this.#redis.status !== 'ready') return;
+    this.#settlingLate = true;
+    try {
+      await settle.run(this.#redis, oldest.keys, oldest.args);
+    } catch (thrown) {
+      if (isUnwritten(thrown)) return;
+    } finally {
+      this.#settlingLate = false;
+    }
+    const late = this.#unsettled.slice(1);
     this.#unsettled = [];
     for (const settlement of late) this.#settle(settlement);
   }
