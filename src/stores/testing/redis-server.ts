@@ -1,6 +1,9 @@
 import { type ChildProcess, spawn } from 'node:child_process';
 import { once } from 'node:events';
+import { mkdirSync, mkdtempSync, rmSync } from 'node:fs';
 import { createServer } from 'node:net';
+import { tmpdir } from 'node:os';
+import { join } from 'node:path';
 
 /** A Redis of a test's own, in memory only. Arguments that are repeated count as they were given last. */
 export interface RedisServer {
@@ -23,10 +26,15 @@ export async function freePort(): Promise<number> {
   return address.port;
 }
 
-async function launch(port: number, more: readonly string[], whole: readonly string[]): Promise<ChildProcess> {
+async function launch(
+  port: number,
+  more: readonly string[],
+  whole: readonly string[],
+  cwd: string,
+): Promise<ChildProcess> {
   const own = ['--port', String(port), '--bind', '127.0.0.1', '--save', '', '--appendonly', 'no'];
   const args = whole.length > 0 ? whole : [...own, ...more];
-  const child = spawn('redis-server', args, { stdio: ['ignore', 'pipe', 'inherit'] });
+  const child = spawn('redis-server', args, { cwd, stdio: ['ignore', 'pipe', 'inherit'] });
   await new Promise<void>((resolve, reject) => {
     let text = '';
     child.stdout.on('data', (bytes: Buffer) => {
@@ -46,7 +54,10 @@ export async function startRedisOn(
   more: readonly string[],
   whole: readonly string[] = [],
 ): Promise<RedisServer> {
-  let child = await launch(port, more, whole);
+  // A replica keeps what it was sent in a file, and any server begins with one that it finds.
+  const folder = mkdtempSync(join(tmpdir(), 'llm-bridge-redis-'));
+  const clear = () => rmSync(folder, { recursive: true, force: true });
+  let child = await launch(port, more, whole, folder);
   const end = async () => {
     if (child.exitCode !== null || child.signalCode !== null) return;
     const exited = once(child, 'exit');
@@ -59,8 +70,13 @@ export async function startRedisOn(
     signal: (name) => void child.kill(name),
     async restart() {
       await end();
-      child = await launch(port, more, whole);
+      clear();
+      mkdirSync(folder);
+      child = await launch(port, more, whole, folder);
     },
-    stop: end,
+    async stop() {
+      await end();
+      clear();
+    },
   };
 }
