@@ -120,6 +120,7 @@ describe('a token of the issuer', () => {
     ['with an empty user', { sub: '' }, false],
     ['with a user that is no text', { sub: 7 as unknown as string }, false],
     ['with an endless user', { sub: 'x'.repeat(257) }, false],
+    ['with a user that is like another in UTF-8', { sub: 'alice\ud800' }, false],
   ])('%s', async (_name, claims, accepted) => {
     const token = await issuer.sign({ ...good, ...claims });
     expect(await verdict(source(), token)).toBe(accepted ? 'alice' : 'CREDENTIAL_INVALID');

@@ -59,6 +59,8 @@ export function createJsonWebTokens(options: JsonWebTokenOptions): CredentialSou
   const principalOf = (claims: JWTPayload, kid: string | undefined): Principal => {
     const user = claims[userClaim];
     if (typeof user !== 'string' || user === '' || user.length > longestUser) throw invalidCredential();
+    // In stores and seals, which are UTF-8, all that is none would be one and the same.
+    if (!user.isWellFormed()) throw invalidCredential();
     const principal: Principal = { user, method: 'jwt', credential: kid ?? '' };
     // A token without a claim that is asked for may ask for nothing: it is the issuer who grants.
     const groups = groupsClaim === undefined ? undefined : words(claims[groupsClaim]).slice(0, mostGroups);
