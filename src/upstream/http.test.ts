@@ -509,13 +509,14 @@ describe.each(clients)('%s', (name) => {
     const closing = upstream.close().then(() => {
       closed = true;
     });
+    const again = upstream.close();
     const refused = ask(upstream);
     await refused.over;
     expect(refused.events).toEqual(['error connect']);
     expect(closed).toBe(false);
     open[0]?.write(whole);
     await running.over;
-    await closing;
+    await Promise.all([closing, again]);
     expect(running.events).toEqual(['head 200', 'data', 'end']);
   });
 

@@ -46,7 +46,7 @@ export class ConnectionPool<C extends Pooled> {
   #waiting: Passenger<C>[] = [];
   #sweeping = false;
   #closed = false;
-  #onIdle: (() => void) | undefined;
+  readonly #drained = Promise.withResolvers<void>();
 
   constructor(options: PoolOptions<C>) {
     this.#options = options;
@@ -76,7 +76,7 @@ export class ConnectionPool<C extends Pooled> {
       const next = this.#nextWaiting();
       if (next !== undefined) this.#start(next);
     }
-    if (this.#busy === 0) this.#onIdle?.();
+    if (this.#busy === 0 && this.#closed) this.#drained.resolve();
   }
 
   /** Lets running exchanges finish and fails waiting ones. */
@@ -84,11 +84,7 @@ export class ConnectionPool<C extends Pooled> {
     this.#closed = true;
     for (const connection of this.#free.splice(0)) connection.destroy();
     for (const passenger of this.#waiting.splice(0)) passenger.fail('connect', new Error('the client is closed'));
-    if (this.#busy > 0) {
-      await new Promise<void>((resolve) => {
-        this.#onIdle = resolve;
-      });
-    }
+    if (this.#busy > 0) await this.#drained.promise;
   }
 
   #start(passenger: Passenger<C>): void {
