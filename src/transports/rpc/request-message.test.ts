@@ -1,13 +1,14 @@
 import fc from 'fast-check';
 import { expect, it } from 'vitest';
 import { envelope } from '../../../test/support/port.ts';
+import { plainRefusals } from './refusal.ts';
 import { RequestMessage } from './request-message.ts';
 
 const limit = 40_000;
 
 /** What a reader makes of pieces: the message, or the refusal's reason and code. */
 function read(pieces: readonly Uint8Array[]): string {
-  const message = new RequestMessage(limit);
+  const message = new RequestMessage(limit, plainRefusals);
   for (const piece of pieces) {
     const refusal = message.push(Buffer.from(piece));
     if (refusal !== undefined) return `${refusal.fault.reason} ${refusal.code ?? ''}`;
@@ -74,7 +75,7 @@ it.each([
 });
 
 it('keeps no more than about twice what has arrived, whatever the length claims', () => {
-  const message = new RequestMessage(2 ** 32);
+  const message = new RequestMessage(2 ** 32, plainRefusals);
   const prefix = Buffer.from([0, 0x40, 0, 0, 0]);
   const before = process.memoryUsage().arrayBuffers;
   message.push(prefix);
