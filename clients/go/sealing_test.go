@@ -4,9 +4,12 @@ import (
 	"encoding/hex"
 	"encoding/json"
 	"errors"
+	"io"
 	"math/bits"
+	"net/http"
 	"os"
 	"reflect"
+	"strings"
 	"testing"
 )
 
@@ -132,6 +135,33 @@ func TestNonces(t *testing.T) {
 	}
 	if _, err := NewSealer("k1", make([]byte, keySize-1), ""); err == nil {
 		t.Error("a secret of 31 bytes was taken")
+	}
+}
+
+type recorder struct{ body string }
+
+func (r *recorder) RoundTrip(request *http.Request) (*http.Response, error) {
+	body, err := io.ReadAll(request.Body)
+	r.body = string(body)
+	return &http.Response{StatusCode: http.StatusNotFound, Header: http.Header{}, Body: http.NoBody}, err
+}
+
+func TestWrongAddresses(t *testing.T) {
+	sealer, err := NewSealer("k1", make([]byte, 32), "")
+	if err != nil {
+		t.Fatal(err)
+	}
+	for _, path := range []string{"/v1/chat/completions", "/chat/completions", "/v1/chat/completions/"} {
+		through := &recorder{}
+		client := http.Client{Transport: &Transport{Sealer: sealer, Through: through}}
+		response, err := client.Post("http://gateway"+path, "application/json", strings.NewReader(`{"model":"m"}`))
+		if err != nil {
+			t.Fatal(err)
+		}
+		response.Body.Close()
+		if !strings.HasPrefix(through.body, `{"sealed":`) {
+			t.Errorf("%s: sent %s", path, through.body)
+		}
 	}
 }
 

@@ -22,13 +22,18 @@ type Transport struct {
 	Through http.RoundTripper
 }
 
+// isChat is true whatever stands before the path's end: what goes to a wrong address must not go there in the clear.
+func isChat(path string) bool {
+	return strings.HasSuffix(strings.TrimRight(path, "/"), "/chat/completions")
+}
+
 // RoundTrip implements http.RoundTripper.
 func (t *Transport) RoundTrip(request *http.Request) (*http.Response, error) {
 	through := t.Through
 	if through == nil {
 		through = http.DefaultTransport
 	}
-	if request.Method != http.MethodPost || !strings.HasSuffix(request.URL.Path, surface) || request.Body == nil {
+	if request.Method != http.MethodPost || !isChat(request.URL.Path) || request.Body == nil {
 		return through.RoundTrip(request)
 	}
 	plaintext, err := io.ReadAll(request.Body)

@@ -2,6 +2,8 @@ import { parseSealed, requestJson } from './sealed-json.ts';
 import { type ReplyOpener, SealError, type Sealer } from './sealing.ts';
 
 const method = '/v1/chat/completions';
+/** Whatever stands before it: what goes to a wrong address must not go there in the clear. */
+const chatPath = /\/chat\/completions\/*$/;
 const encoder = new TextEncoder();
 const decoder = new TextDecoder();
 
@@ -13,7 +15,7 @@ const decoder = new TextDecoder();
 export function sealedFetch(sealer: Sealer, through: typeof fetch = fetch): typeof fetch {
   return async (input, init) => {
     const { url, method: verb } = input instanceof Request ? input : { url: String(input), method: 'GET' };
-    const isChat = (init?.method ?? verb).toUpperCase() === 'POST' && url.split(/[?#]/)[0]?.endsWith(method);
+    const isChat = (init?.method ?? verb).toUpperCase() === 'POST' && chatPath.test(url.split(/[?#]/)[0] ?? '');
     if (!isChat) return through(input, init);
     const request = new Request(input, init);
     const { sealed, reply } = await sealer.seal(method, new Uint8Array(await request.arrayBuffer()));

@@ -1,6 +1,7 @@
 import { readFileSync } from 'node:fs';
 import { describe, expect, test } from 'vitest';
 import type { sealingVectors } from '../../test/support/sealing-vectors.ts';
+import { sealedFetch } from './fetch.ts';
 import { pad } from './padding.ts';
 import { parseSealed, requestJson } from './sealed-json.ts';
 import { requestBytes, sealedOfReply } from './sealed-wire.ts';
@@ -78,6 +79,20 @@ test('a nonce is drawn for each request, and a secret has 32 bytes', async () =>
   expect(one.sealed.nonce).not.toEqual(two.sealed.nonce);
   expect(() => new Sealer({ keyId: 'k1', secret: new Uint8Array(31) })).toThrow(RangeError);
 });
+
+test.each(['/v1/chat/completions', '/v1/chat/completions?x=1', '/chat/completions', '/v1/chat/completions/'])(
+  'a chat request to %s is sealed, though the gateway may not know the address',
+  async (path) => {
+    const sent: string[] = [];
+    const through = async (_input: unknown, init?: RequestInit) => {
+      sent.push(String(init?.body));
+      return new Response('', { status: 404 });
+    };
+    const sealer = new Sealer({ keyId: 'k1', secret: new Uint8Array(32) });
+    await sealedFetch(sealer, through)(`http://gateway${path}`, { method: 'POST', body: '{"model":"m"}' });
+    expect(sent).toEqual([expect.stringMatching(/^\{"sealed":/)]);
+  },
+);
 
 describe('replies', () => {
   interface Reply {

@@ -76,7 +76,8 @@ class SealingTransport(httpx2.BaseTransport):
         self._through = httpx2.HTTPTransport() if through is None else through
 
     def handle_request(self, request: httpx2.Request) -> httpx2.Response:
-        if request.method != "POST" or not request.url.path.endswith(METHOD):
+        # Whatever stands before it: what goes to a wrong address must not go there in the clear.
+        if request.method != "POST" or not request.url.path.rstrip("/").endswith("/chat/completions"):
             return self._through.handle_request(request)
         sealed, opener = self._sealer.seal(METHOD, request.read())
         headers = _without(request.headers, "content-length", "transfer-encoding", "content-type", "accept-encoding")
