@@ -93,13 +93,14 @@ export const serve: Verb = {
   usage,
   async run(args) {
     const { values } = parse({ args: [...args], options: { config: { type: 'string', short: 'c' } } });
-    const chosen = chooseConfig(values.config, readEnvironment(process.cwd()), providerTypes);
-    const workers = workerCount(chosen.config.server.workers);
     // Node would open a debugger's port, which any user of the machine could read all keys by.
     process.on('SIGUSR1', () => {});
+    // Before anything may throw: a worker ends only once it has left.
     const primary = joinPrimary();
-    if (primary === undefined && workers > 1) return serveByWorkers(chosen, workers);
     try {
+      const chosen = chooseConfig(values.config, readEnvironment(process.cwd()), providerTypes);
+      const workers = workerCount(chosen.config.server.workers);
+      if (primary === undefined && workers > 1) return await serveByWorkers(chosen, workers);
       return await serveHere(chosen, primary);
     } finally {
       primary?.leave();

@@ -2,7 +2,9 @@ import { createHash } from 'node:crypto';
 import { readFile } from 'node:fs/promises';
 import http from 'node:http';
 import { afterEach, expect, test } from 'vitest';
-import { type GatewayProcess, spawnGateway } from '../support/gateway.ts';
+import { type GatewayProcess, onFreePort, spawnGateway } from '../support/gateway.ts';
+import { serve } from '../support/process.ts';
+import { configFolder } from '../support/reloadable.ts';
 
 // Several worker processes behind one port: to a caller, a scraper and an operator they are one gateway.
 
@@ -71,6 +73,24 @@ test('a worker that is killed is replaced, and the port serves all the while', a
   await expect.poll(output, { timeout: 10_000 }).toContain('"event":"worker_replaced"');
   expect(await workers()).toHaveLength(2);
   expect(await metric(url, 'llmbridge_worker_restarts_total')).toBe(1);
+});
+
+test('a worker that meets a broken configuration is tried again until it is repaired', async () => {
+  const folder = configFolder();
+  folder.write('config.yaml', simulated);
+  const args = ['src/main.ts', 'serve', '--config', folder.config];
+  const env = { ...onFreePort, ...twoWorkers };
+  const served = await serve(process.execPath, args, /"event":"started".*"port":(\d+)/, { env });
+  gateway = { ...served, port: Number(served.match[1]), url: `http://127.0.0.1:${served.match[1]}` };
+  const { url, output, child } = gateway;
+  folder.write('config.yaml', 'nonsense: true');
+  const [victim = 0] = await childrenOf(child.pid ?? 0);
+  process.kill(victim, 'SIGKILL');
+  await expect.poll(output, { timeout: 10_000 }).toContain('"cause":"exit code 78"');
+  expect((await ask(url)).status).toBe(200);
+  folder.write('config.yaml', simulated);
+  await expect.poll(output, { timeout: 10_000 }).toContain('"event":"worker_replaced"');
+  folder.remove();
 });
 
 test('SIGHUP ends no worker that is starting', async () => {
