@@ -114,6 +114,7 @@ export async function createGateway(config: GatewayConfig, overrides: GatewayOpt
     askedModel,
     metrics: limitMetrics,
     told: events,
+    ready: (ready) => readiness.withhold(!ready),
     ...(primary && { workers: { count: workerCount(server.workers), limiter: primary.limiter } }),
   });
   const cache = await createResponseCache({

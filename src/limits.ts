@@ -9,7 +9,7 @@ import type { LimitEvents } from './kernel/limit-events.ts';
 import type { Interceptor } from './kernel/method.ts';
 import type { Limits, RateLimiter } from './kernel/rate-limiter.ts';
 import type { ComponentProbe } from './services/health.ts';
-import { GuardedRateLimiter } from './stores/guarded-rate-limiter.ts';
+import { failuresToOpen, GuardedRateLimiter } from './stores/guarded-rate-limiter.ts';
 import { ClaimedNonces } from './stores/memory/claimed-nonces.ts';
 import { MemoryRateLimiter } from './stores/memory/rate-limiter.ts';
 import { namesRedis } from './stores/redis/place.ts';
@@ -83,6 +83,9 @@ export interface GatewayLimits {
 /** How long the start waits for the store, and the end for its last answers. */
 const patienceMs = 1_000;
 
+/** How often the store is asked where readiness hangs on it. */
+const checkEveryMs = 500;
+
 /** Keeps limits and claims in this process. */
 function inMemory(epochGuardMs: number, clock: Clock) {
   const nonces = new ClaimedNonces({ epochGuardMs, clock });
@@ -99,6 +102,8 @@ export interface LimitsOptions {
   readonly askedModel: AskedModelOf;
   readonly metrics: LimitEvents;
   readonly told: Pick<GatewayEvents, 'limitStore' | 'limitStoreUnreachable' | 'configWarning'>;
+  /** Told whether the gateway is ready, where that hangs on the store. */
+  readonly ready: (ready: boolean) => void;
   /** Where this process is one of several workers. */
   readonly workers?: { readonly count: number; readonly limiter: RateLimiter };
 }
@@ -140,10 +145,11 @@ export async function createLimits(options: LimitsOptions): Promise<GatewayLimit
     storeOut(out) {
       metrics.storeOut(out);
       told.limitStore(out);
+      if (!group.ready_on_outage) options.ready(!out);
     },
   };
   const connected = Promise.withResolvers<void>();
-  const ready = Promise.withResolvers<void>();
+  const epochBegun = Promise.withResolvers<void>();
   let warned = false;
   const unreachable = new Set<string>();
   const connection = connectRedis({
@@ -165,7 +171,7 @@ export async function createLimits(options: LimitsOptions): Promise<GatewayLimit
           const text = `calls with a nonce are refused: the server begins no epoch (${failureWord(thrown)}); INFO must be allowed`;
           if (claims && connection.status === 'ready') told.configWarning('redis', text);
         })
-        .finally(ready.resolve);
+        .finally(epochBegun.resolve);
       if (warned || policy === undefined || policy === 'noeviction') return;
       warned = true;
       told.configWarning('redis', `the server may forget counts when it is full: its maxmemory-policy is ${policy}`);
@@ -189,15 +195,23 @@ export async function createLimits(options: LimitsOptions): Promise<GatewayLimit
     clock,
     events,
   });
+  let stopChecking = () => {};
+  /** An instance that is not ready gets no calls, which would tell how the store fares. */
+  const check = async (times = 1): Promise<void> => {
+    for (let i = 0; i < times; i++) await guarded.check();
+    stopChecking = clock.after(checkEveryMs, () => void check());
+  };
   return {
     interceptors: admit(guarded, events),
     components: [() => [storeComponent(guarded.out, group.on_outage, opens ? sealing.on_outage : undefined)]],
     async begun() {
       await Promise.race([connected.promise, patience()]);
       // An epoch begins at a whole second.
-      if (connection.status === 'ready') await Promise.race([ready.promise, patience().then(patience)]);
+      if (connection.status === 'ready') await Promise.race([epochBegun.promise, patience().then(patience)]);
+      if (!group.ready_on_outage) await check(failuresToOpen);
     },
     async close() {
+      stopChecking();
       store.close();
       // What was sent is answered before that.
       if (connection.status === 'ready') await Promise.race([connection.quit().catch(() => {}), patience()]);

@@ -44,6 +44,10 @@ export const rateLimit = z.strictObject({
     .strictObject({ global: outage('local'), user: outage('local'), ip: outage('open'), model: outage('local') })
     .prefault({})
     .describe('What each tier does while the store is out; what is limited of one user and model does as `user`.'),
+  ready_on_outage: z
+    .boolean()
+    .default(true)
+    .describe('Whether the gateway counts as ready while the store is out; if not, it asks the store by itself.'),
   assumed_completion: z
     .int()
     .min(1)

@@ -1,6 +1,7 @@
 /** Whether a service takes calls: the one state behind /health, grpc.health.v1 and the drain. */
 export class Readiness {
   readonly #serving = new Map<string, boolean>();
+  #withheld = false;
   readonly #listeners = new Set<() => void>();
 
   /** `services` are the names that grpc.health.v1 knows; the empty name stands for the whole server. */
@@ -11,7 +12,8 @@ export class Readiness {
 
   /** Undefined for a name that is not served here. */
   isServing(service: string): boolean | undefined {
-    return this.#serving.get(service);
+    const serving = this.#serving.get(service);
+    return serving && this.#withheld ? false : serving;
   }
 
   get services(): Iterable<string> {
@@ -26,6 +28,13 @@ export class Readiness {
       this.#serving.set(name, serving);
     }
     if (changed) for (const listener of [...this.#listeners]) listener();
+  }
+
+  /** For as long as it is withheld nothing counts as serving, whatever is set. */
+  withhold(withheld: boolean): void {
+    if (this.#withheld === withheld) return;
+    this.#withheld = withheld;
+    for (const listener of [...this.#listeners]) listener();
   }
 
   /** Runs `listener` on each change, until the function returned is called. */

@@ -31,7 +31,7 @@ export function routeProbe(balancer: Balancer, routes: Iterable<Route>): Compone
 
 /**
  * Keeps the readiness of every route: it is not serving while none of its targets may be asked. Looks when the balancer
- * tells of a target lost, and while a route is down until it is not.
+ * tells of a target lost, when the server becomes ready, and while a route is down until it is not.
  */
 export function watchRoutes(
   balancer: Balancer,
@@ -57,5 +57,7 @@ export function watchRoutes(
       look();
     });
   };
+  // What went by while nothing was serving.
+  readiness.onChange(look);
   return { ejected: look, cooled: look, probed: look };
 }

@@ -26,7 +26,7 @@ export interface GuardedRateLimiterOptions {
 }
 
 /** So many failures in a row, and the store is left alone for a while; then one call tries it. */
-const failuresToOpen = 3;
+export const failuresToOpen = 3;
 const restMs = 500;
 const retryHintMs = 1_000;
 /** Subjects whose local counts are handed over afterwards; beyond, they are let go. */
@@ -89,9 +89,14 @@ export class GuardedRateLimiter implements RateLimiter {
     return this.#ask(demand);
   }
 
-  #ask(demand: Demand): Promise<Decision> {
+  /** Asks the store for nothing, so that it is known how it fares though no calls come. */
+  async check(): Promise<void> {
+    const { lease } = await this.#ask({ subjects: [], tokens: 0, cost: 0 }, true);
+    if (lease !== undefined) this.settle(lease, 0, 0);
+  }
+
+  #ask(demand: Demand, trial = this.#out): Promise<Decision> {
     const { store, clock, timeoutMs, events } = this.#options;
-    const trial = this.#out;
     const from = clock.now();
     return new Promise((resolve, reject) => {
       let waiting = true;

@@ -202,6 +202,26 @@ rate_limit: { store_timeout: 5s, lease: 2s, user: { concurrent: 3 } }\nredis: { 
     await small.stop();
   });
 
+  test('readiness may hang on it, and needs no calls to come back', async () => {
+    redis.signal('SIGKILL');
+    await open('ready_on_outage: false, user: { requests: 5/h }', 1);
+    const ready = async () => (await fetch(`${bench.gateway.url}/health/ready`)).status;
+    expect(await ready()).toBe(503);
+    await redis.restart();
+    await expect.poll(ready, { timeout: 5_000 }).toBe(200);
+    const server = new Redis(redis.url);
+    try {
+      await server.config('SET', 'maxmemory', '1');
+      await expect.poll(ready, { timeout: 5_000 }).toBe(503);
+      expect((await overJson(bench.gateway, { user: 'alice' })).ok).toBe(true);
+      expect((await fetch(`${bench.gateway.url}/health/live`)).status).toBe(200);
+      await server.config('SET', 'maxmemory', '0');
+      await expect.poll(ready, { timeout: 5_000 }).toBe(200);
+    } finally {
+      server.disconnect();
+    }
+  });
+
   test('a server that may forget counts is told of', async () => {
     const careless = await startRedis('--maxmemory-policy', 'allkeys-lru');
     bench = await openLimitsBench(`rate_limit: { ip: { requests: 9/m } }\nredis: { url: "${careless.url}" }`);
