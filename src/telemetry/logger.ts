@@ -56,6 +56,6 @@ export function createLogger({ level, destination, worker }: LoggerOptions): Log
       formatters: { level: (label) => ({ level: label }), log: redact },
       hooks: { logMethod: withMessage },
     },
-    destination ?? stdout(worker !== undefined),
+    destination ?? stdout(worker),
   );
 }

@@ -54,6 +54,25 @@ test('a line that came while an earlier write waited for its reader needs no oth
   child.kill();
 });
 
+test('for a reader who does not read, no more is held than is told, and what was let go is counted', async () => {
+  const lines = 9_000;
+  const body = `const text = 'x'.repeat(10_000);
+    for (let i = 0; i < ${lines}; i++) logger.info({ text });
+    setTimeout(() => process.stderr.write('told'), 100);`;
+  const child = spawn(process.execPath, ['--input-type=module', '-e', script(body)]);
+  await once(child.stderr, 'data');
+  let text = '';
+  child.stdout.setEncoding('latin1').on('data', (piece: string) => {
+    text += piece;
+  });
+  await once(child, 'close');
+  const told = text.trim().split('\n');
+  const { event, count } = JSON.parse(told.at(-1) ?? '') as { event: string; count: number };
+  expect(event).toBe('log_lines_dropped');
+  expect(count).toBeGreaterThan(0);
+  expect(told.length - 1 + count).toBe(lines);
+});
+
 test('the lines of two processes that share a slow reader stay whole', async () => {
   const body = `for (let i = 0; i < 500; i++) logger.info({ i, text: 'ä'.repeat(300 + (i % 7)) });
     setTimeout(() => { for (let i = 500; i < 900; i++) logger.info({ i, text: 'x'.repeat(700) }); }, 20);`;

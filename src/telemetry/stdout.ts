@@ -7,19 +7,34 @@ const gatherMs = 10;
 const mostGathered = 64 * 1024;
 /** What a pipe takes in one piece (PIPE_BUF on Linux): into more of it other processes' lines may come. */
 const wholeBytes = 4_096;
+/** Characters that are held for a reader who does not read; what comes then is counted and let go. */
+const mostHeld = 64 * 1024 * 1024;
+
+const droppedLine = (count: number, worker: number | undefined): string =>
+  `${JSON.stringify({
+    level: 'warn',
+    time: new Date().toISOString(),
+    worker,
+    event: 'log_lines_dropped',
+    count,
+    msg: 'nobody read the log for too long',
+  })}\n`;
 
 /**
- * Stdout: written to without blocking the event loop, one write at a time, and flushed when the process ends. Where it is
- * `shared` with other processes, lines stay whole, but for those longer than 4 KiB.
+ * Stdout: written to without blocking the event loop, one write at a time, and flushed when the process ends. Where several
+ * workers share it, lines stay whole, but for those longer than 4 KiB. `worker` is the place of this one among them.
  */
-export function stdout(shared: boolean): DestinationStream {
+export function stdout(worker: number | undefined): DestinationStream {
   // To a file, each write is one piece anyway.
-  const limited = shared && !fstatSync(1).isFile();
+  const limited = worker !== undefined && !fstatSync(1).isFile();
   const stream = pino.destination({ dest: 1, sync: false, minLength: 0, maxWrite: limited ? wholeBytes : 2 ** 40 });
   /** Whole lines, each as many as may be written at once; before those gathered. */
   let pieces: string[] = [];
   let gathered = '';
   let gatheredBytes = 0;
+  /** Characters of all that was not handed to be written. */
+  let held = 0;
+  let dropped = 0;
   let armed = false;
   let hurried = false;
   let writing = false;
@@ -35,11 +50,25 @@ export function stdout(shared: boolean): DestinationStream {
     if (writing) return;
     const piece = pieces.shift() ?? take();
     if (piece === '') return;
+    held -= piece.length;
     writing = true;
     stream.write(piece);
   };
+  const add = (line: string): void => {
+    if (limited) {
+      const bytes = Buffer.byteLength(line);
+      if (gathered !== '' && gatheredBytes + bytes > wholeBytes) pieces.push(take());
+      gatheredBytes += bytes;
+    }
+    gathered += line;
+    held += line.length;
+  };
   const written = (): void => {
     writing = false;
+    if (dropped > 0 && held < mostHeld) {
+      add(droppedLine(dropped, worker));
+      dropped = 0;
+    }
     if (pieces.length > 0 || !armed) flush();
   };
   const due = (): void => {
@@ -56,6 +85,7 @@ export function stdout(shared: boolean): DestinationStream {
   });
   process.once('exit', () => {
     if (broken) return;
+    if (dropped > 0) add(droppedLine(dropped, worker));
     for (const piece of [...pieces, gathered]) if (piece !== '') stream.write(piece);
     pieces = [];
     stream.flushSync();
@@ -63,12 +93,11 @@ export function stdout(shared: boolean): DestinationStream {
   return {
     write(line) {
       if (broken) return;
-      if (limited) {
-        const bytes = Buffer.byteLength(line);
-        if (gathered !== '' && gatheredBytes + bytes > wholeBytes) pieces.push(take());
-        gatheredBytes += bytes;
+      if (held > mostHeld) {
+        dropped++;
+        return;
       }
-      gathered += line;
+      add(line);
       if (!armed) {
         armed = true;
         setTimeout(due, gatherMs);
