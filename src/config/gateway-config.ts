@@ -10,6 +10,9 @@ import { redis } from './redis.ts';
 import { security } from './security.ts';
 import { server } from './server.ts';
 
+// Code made for a schema pays where much is read by it; a configuration is read once.
+z.config({ jitless: true });
+
 /** The schema of the whole file, for the provider types there are. */
 export const gatewaySchema = (types: readonly ConfigurableType[]) =>
   z.strictObject({
