@@ -5,7 +5,7 @@ import {
   startSentinels,
   startStandalone,
 } from '../../src/stores/testing/redis-topologies.ts';
-import { type LimitedGateways, startLimitedGateways } from '../support/limited-gateways.ts';
+import { type Held, type LimitedGateways, startLimitedGateways } from '../support/limited-gateways.ts';
 import { type Asked, overGrpc, overJson, usersYaml } from '../support/limits-bench.ts';
 import { suite } from '../support/parts.ts';
 
@@ -13,8 +13,8 @@ import { suite } from '../support/parts.ts';
 
 const limits = `rate_limit:
   store_timeout: 20s
-  global: { requests: 500/h }
-  ip: { requests: 500/h }
+  global: { requests: 200/h }
+  ip: { requests: 200/h }
   user: { overrides: { alice: { requests: 100/h }, bob: { tokens: 2000/h }, carol: { concurrent: 30 } } }
 `;
 
@@ -45,28 +45,28 @@ suite('a thousand callers at once', ['redis-server'], () => {
         Array.from({ length: count }, (_, i) => (i % 4 < 2 ? overJson : overGrpc)(via(i), asked));
       const admitted = async (told: ReturnType<typeof ask>) => (await Promise.all(told)).filter(({ ok }) => ok).length;
 
-      const probe = { user: 'bob', maxTokens: 80, model: 'up/sim:tokens=80' };
-      const { headers } = await overJson(via(0), probe);
+      const { headers } = await overJson(via(0), { user: 'bob', maxTokens: 80, model: 'up/sim:tokens=80' });
       const cost = 2000 - Number(headers['x-ratelimit-remaining-tokens']);
       expect(cost).toBeGreaterThan(80);
       const used = () => gateways.simulator.requests().usage.total_tokens;
       const first = used();
 
-      const held = Array.from({ length: 300 }, (_, i) => gateways.hold(via(i), 'carol'));
-      const alice = ask(400, { user: 'alice' });
-      const bob = ask(300, { ...probe, model: 'up/sim:ttft=3s,tokens=80' });
-      expect(await admitted(alice)).toBe(100);
-      const byTokens = await admitted(bob);
+      const carol = Array.from({ length: 300 }, (_, i) => gateways.hold(via(i), 'carol'));
+      const bob = Array.from({ length: 300 }, (_, i) => gateways.hold(via(i), 'bob', 80));
+      expect(await admitted(ask(400, { user: 'alice' }))).toBe(100);
       // Reserved is what an answer may cost at most; the first one had been trued up by then.
-      expect(byTokens).toBe(Math.floor((2000 - first) / cost));
-      await expect.poll(() => held.filter(({ told }) => told() !== undefined).length, { timeout: 15_000 }).toBe(270);
+      const byTokens = Math.floor((2000 - first) / cost);
+      const refused = (held: readonly Held[]) => held.filter(({ told }) => told() !== undefined).length;
+      await expect.poll(() => refused(carol), { timeout: 15_000 }).toBe(270);
+      await expect.poll(() => refused(bob), { timeout: 15_000 }).toBe(300 - byTokens);
+      const held = [...carol, ...bob];
       expect(new Set(held.flatMap(({ told }) => told() ?? []))).toEqual(new Set([429]));
-      expect(gateways.simulator.requests().open).toBe(30);
+      expect(gateways.simulator.requests().open).toBe(30 + byTokens);
       for (const { release } of held) release();
       await expect.poll(() => gateways.simulator.requests().open, { timeout: 10_000 }).toBe(0);
 
-      // 870 refusals later, all and the address have what the 130 and those by tokens left of 500.
-      const left = 500 - (1 + 100 + byTokens + 30);
+      // 870 refusals later, all and the address have what the 130 and those by tokens left of 200.
+      const left = 200 - (1 + 100 + byTokens + 30);
       expect(await admitted(ask(left + 100, {}))).toBe(left);
       const { quota } = await overGrpc(via(1), {});
       expect(quota).toHaveLength(2);

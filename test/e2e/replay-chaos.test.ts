@@ -1,5 +1,5 @@
-import { afterEach, describe, expect, test } from 'vitest';
-import { type RedisTopology, startCluster, startStandalone } from '../../src/stores/testing/redis-topologies.ts';
+import { describe, expect, test } from 'vitest';
+import { startCluster, startStandalone } from '../../src/stores/testing/redis-topologies.ts';
 import { suite } from '../support/parts.ts';
 import { masterFaults, serverFaults } from '../support/redis-faults.ts';
 import { runReplayChaos } from '../support/replay-chaos.ts';
@@ -7,18 +7,17 @@ import { runReplayChaos } from '../support/replay-chaos.ts';
 // No sealed call is served twice, whatever happens to the store that remembers them. At length in test/soak/limits.soak.ts.
 
 suite('replays while the store is in trouble', ['redis-server'], () => {
-  let topology: RedisTopology;
-  afterEach(() => topology.stop());
-
-  describe.each([
+  // Most of the time is spent on waiting for an epoch, or another master.
+  describe.concurrent.each([
     ['one server', startStandalone],
     ['a cluster', startCluster],
   ])('%s', (name, start) => {
-    test('no sealed call is served twice', async () => {
-      topology = await start();
+    test('no sealed call is served twice', async ({ onTestFinished }) => {
+      const topology = await start();
+      onTestFinished(topology.stop);
       const faults =
         start === startStandalone ? serverFaults(await topology.master()) : masterFaults(topology, ['SIGKILL']);
-      const report = await runReplayChaos(topology.yaml, faults, 1_000);
+      const report = await runReplayChaos(topology.yaml, faults, 600);
       console.log(name, JSON.stringify(report));
       expect(report.servedTwice).toBe(0);
       expect(report.first['ok']).toBeGreaterThan(20);

@@ -9,12 +9,15 @@ export interface Held {
   release(): void;
 }
 
+/** What held calls ask. */
+const held = 'How many calls fit into a minute?';
+
 /** Gateways in processes of their own, of one configuration, before one simulator. */
 export interface LimitedGateways {
   readonly all: readonly GatewayProcess[];
   readonly simulator: SimulatorServer;
   at(index: number): GatewayProcess;
-  hold(gateway: GatewayProcess, user: string): Held;
+  hold(gateway: GatewayProcess, user: string, maxTokens?: number): Held;
   stop(): Promise<void>;
 }
 
@@ -33,7 +36,7 @@ export async function startLimitedGateways(yaml: string, instances: number, work
       if (gateway === undefined) throw new Error(`no gateway ${index}`);
       return gateway;
     },
-    hold({ url }, user) {
+    hold({ url }, user, maxTokens) {
       const leaving = new AbortController();
       holding.push(leaving);
       let status: number | undefined;
@@ -41,7 +44,11 @@ export async function startLimitedGateways(yaml: string, instances: number, work
         method: 'POST',
         signal: leaving.signal,
         headers: { 'content-type': 'application/json', authorization: bearerOf(user) },
-        body: JSON.stringify({ model: 'up/sim:ttft=10m', messages: [{ role: 'user', content: 'Hold' }] }),
+        body: JSON.stringify({
+          model: 'up/sim:ttft=10m',
+          max_tokens: maxTokens,
+          messages: [{ role: 'user', content: held }],
+        }),
       })
         .then(async (response) => {
           await response.text();
@@ -52,7 +59,7 @@ export async function startLimitedGateways(yaml: string, instances: number, work
     },
     async stop() {
       for (const { port } of all) closeGrpc(port);
-      for (const held of holding) held.abort();
+      for (const leaving of holding) leaving.abort();
       await Promise.all(all.map((gateway) => gateway.stop()));
       await simulator.close();
     },

@@ -36,20 +36,21 @@ export interface Spell {
   readonly backMs: number;
 }
 
+/** Of the modes that were tried. */
+type ByMode<T> = Readonly<Partial<Record<OutageMode, T>>>;
+
 export interface ChaosReport {
   readonly spells: readonly Spell[];
   /** The same of the time without any fault. */
   readonly calm: readonly Spell[];
   /** Calls let in of the user with a limit, over the whole run. */
-  readonly limited: Readonly<Record<OutageMode, number>>;
+  readonly limited: ByMode<number>;
   /** Calls of that user in all. */
-  readonly asked: Readonly<Record<OutageMode, number>>;
+  readonly asked: ByMode<number>;
   /** Lines of the log for each mode's gateways. */
-  readonly logged: Readonly<Record<OutageMode, { readonly out: number; readonly back: number }>>;
+  readonly logged: ByMode<{ readonly out: number; readonly back: number }>;
   /** Calls that waited for the store, by the gateways' own metric, and those of them that waited longer than 75 and 100 ms. */
-  readonly waits: Readonly<
-    Record<OutageMode, { readonly calls: number; readonly over75: number; readonly over100: number }>
-  >;
+  readonly waits: ByMode<{ readonly calls: number; readonly over75: number; readonly over100: number }>;
   /** Components that health named as amiss while the store was out. */
   readonly amiss: readonly string[];
 }
@@ -57,7 +58,7 @@ export interface ChaosReport {
 /** The most calls that the limited user makes an hour. */
 export const quota = 20;
 const everyMs = 40;
-const modes: readonly OutageMode[] = ['open', 'closed', 'local'];
+const allModes: readonly OutageMode[] = ['open', 'closed', 'local'];
 
 interface Call {
   readonly mode: OutageMode;
@@ -66,8 +67,6 @@ interface Call {
   readonly ms: number;
   readonly told: Told;
 }
-
-const noWaits = { calls: 0, over75: 0, over100: 0 };
 
 function waitsOf(texts: readonly string[]) {
   const sum = (name: string) =>
@@ -90,9 +89,17 @@ export interface ChaosOptions {
   readonly instances: number;
   /** How long each fault lasts, in milliseconds. */
   readonly lastsMs: number;
+  /** Default: all. */
+  readonly modes?: readonly OutageMode[];
 }
 
-export async function runLimitsChaos({ redis, faults, instances, lastsMs }: ChaosOptions): Promise<ChaosReport> {
+export async function runLimitsChaos({
+  redis,
+  faults,
+  instances,
+  lastsMs,
+  modes = allModes,
+}: ChaosOptions): Promise<ChaosReport> {
   const started = await Promise.all(
     modes.map(async (mode): Promise<[OutageMode, LimitedGateways]> => {
       const yaml = `rate_limit: { instances: ${instances}, on_outage: { user: ${mode} }, user: { requests: 1000000/h, overrides: { alice: { requests: ${quota}/h } } } }
@@ -167,7 +174,7 @@ ${usersYaml('alice', 'bob')}`;
 
   const spans: { fault: Fault; from: number; to: number; noticedMs: number | undefined; backMs: number }[] = [];
   const calms: [number, number][] = [];
-  let waits = { open: noWaits, closed: noWaits, local: noWaits };
+  let waits: ChaosReport['waits'] = {};
   try {
     // The first calls find connections and code cold.
     await sleep(1_000);
@@ -200,10 +207,9 @@ ${usersYaml('alice', 'bob')}`;
     }
     clearInterval(timer);
     await Promise.all(flying);
-    const [open = noWaits, closed = noWaits, local = noWaits] = await Promise.all(
-      modes.map(async (mode) => waitsOf(await metrics(mode))),
+    waits = Object.fromEntries(
+      await Promise.all(modes.map(async (mode) => [mode, waitsOf(await metrics(mode))] as const)),
     );
-    waits = { open, closed, local };
   } finally {
     clearInterval(timer);
     await Promise.allSettled(flying);
@@ -214,7 +220,7 @@ ${usersYaml('alice', 'bob')}`;
       (sum, { output }) => sum + output().split(`"event":"${event}"`).length - 1,
       0,
     );
-  const each = <T>(of: (mode: OutageMode) => T) => ({ open: of('open'), closed: of('closed'), local: of('local') });
+  const each = <T>(of: (mode: OutageMode) => T): ByMode<T> => Object.fromEntries(modes.map((mode) => [mode, of(mode)]));
   const alice = (mode: OutageMode) => calls.filter((call) => call.mode === mode && call.user === 'alice');
   return {
     spells: spans.flatMap(({ fault, from, to, noticedMs, backMs }) =>
@@ -240,8 +246,10 @@ export const chaosTable = ({ spells, calm, limited, asked, logged, waits }: Chao
         `${s.fault} | ${s.mode} | ${s.calls} | ${s.admitted} | ${s.unchecked} | ${s.wrong.length} | ${ms(s.medianMs)} | ${ms(s.p99Ms)} | ${ms(s.maxMs)} | ${ms(s.noticedMs)} | ${ms(s.backMs)}`,
     ),
     `without a fault: median ${ms(Math.max(...calm.map(({ medianMs }) => medianMs)))} ms, max ${ms(Math.max(...calm.map(({ maxMs }) => maxMs)))} ms`,
-    ...modes.map(
-      (mode) =>
-        `${mode}: the user of ${quota} calls an hour was let in ${limited[mode]} times of ${asked[mode]}; store out ${logged[mode].out}, back ${logged[mode].back} times in the log; of ${waits[mode].calls} calls that waited for it, ${waits[mode].over75} longer than 75 ms, ${waits[mode].over100} longer than 100 ms`,
-    ),
+    ...allModes
+      .filter((mode) => mode in limited)
+      .map(
+        (mode) =>
+          `${mode}: the user of ${quota} calls an hour was let in ${limited[mode]} times of ${asked[mode]}; store out ${logged[mode]?.out}, back ${logged[mode]?.back} times in the log; of ${waits[mode]?.calls} calls that waited for it, ${waits[mode]?.over75} longer than 75 ms, ${waits[mode]?.over100} longer than 100 ms`,
+      ),
   ].join('\n');
