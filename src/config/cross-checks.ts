@@ -60,6 +60,15 @@ function* identityChecks(value: unknown): Generator<Finding> {
 const namesRedis = (value: unknown): boolean =>
   ['url', 'cluster', 'sentinel'].some((way) => valueAt(value, ['redis', way]) !== undefined);
 
+/** Calls that several instances would each take once. */
+function* replayChecks(value: unknown, which: 'sealed' | 'signed'): Generator<Finding> {
+  if (namesRedis(value) && valueAt(value, ['rate_limit', 'store']) === 'memory')
+    yield {
+      path: ['rate_limit', 'store'],
+      message: `${which} calls are remembered where limits are: in memory, each of several instances would take a replay once`,
+    };
+}
+
 /** Sealed calls that nobody could send, or that several instances would each take once. */
 function* sealingChecks(value: unknown): Generator<Finding> {
   const sealing = ['security', 'sealing'];
@@ -71,19 +80,16 @@ function* sealingChecks(value: unknown): Generator<Finding> {
     if (valueAt(key, ['must_seal']) === true && !opens)
       yield { path: ['security', 'api_keys', index, 'must_seal'], message: 'security.sealing opens no sealed calls' };
   }
-  if (keys.length > 0 && namesRedis(value) && valueAt(value, ['rate_limit', 'store']) === 'memory')
-    yield {
-      path: ['rate_limit', 'store'],
-      message:
-        'sealed calls are remembered where limits are: in memory, each of several instances would take a replay once',
-    };
+  if (keys.length > 0) yield* replayChecks(value, 'sealed');
 }
 
-/** Signatures that nobody could make. */
+/** Signatures that nobody could make, or that several instances would each take once. */
 function* signingChecks(value: unknown): Generator<Finding> {
   const signing = ['security', 'request_signing'];
-  if (valueAt(value, [...signing, 'mode']) === 'required' && list(value, [...signing, 'keys']).length === 0)
+  const keys = list(value, [...signing, 'keys']);
+  if (valueAt(value, [...signing, 'mode']) === 'required' && keys.length === 0)
     yield { path: [...signing, 'mode'], message: 'signatures are required, but there are no keys to verify them by' };
+  if (keys.length > 0) yield* replayChecks(value, 'signed');
 }
 
 /** Records that nobody could verify, or that several processes would tear apart. */

@@ -211,11 +211,14 @@ describe('limits', () => {
     ]);
   });
 
-  it('in memory beside a shared store would let a sealed call in twice', () => {
-    const keys = `security: { sealing: { keys: [{ id: k, secret: "${'00'.repeat(32)}" }] } }`;
+  it.each([
+    ['sealing', 'sealed'],
+    ['request_signing', 'signed'],
+  ])('in memory beside a shared store would let a call in twice: %s', (group, which) => {
+    const keys = `security: { ${group}: { keys: [{ id: k, secret: "${'00'.repeat(32)}" }] } }`;
     const redis = 'redis: { url: "redis://127.0.0.1:1" }';
     expect(errorsOf(`${SIM}${keys}\n${redis}\nrate_limit: { store: memory }`)).toEqual([
-      expect.stringMatching(/rate_limit\.store: sealed calls are remembered where limits are/),
+      expect.stringContaining(`rate_limit.store: ${which} calls are remembered where limits are`),
     ]);
     expect(loadText(`${SIM}${keys}\n${redis}`).config.redis.url).toBeDefined();
   });
