@@ -28,10 +28,12 @@ function goDuration(ms: number): string {
   return hours === 0 ? `${minutes}m${seconds % 60}s` : `${hours}h${minutes % 60}m${seconds % 60}s`;
 }
 
-/** Millionths of a dollar are told of a budget, for a header's integers have 15 digits (RFC 9651, section 3.3.1). */
+/** A header's integers have 15 digits (RFC 9651, section 3.3.1). */
+const mostTold = 999_999_999_999_999;
+/** Millionths of a dollar are told of a budget, so that they fit. */
 const nanoInMicro = 1_000;
 const toldOf = (measure: Counted, amount: number): number =>
-  measure === 'budget' ? Math.floor(amount / nanoInMicro) : amount;
+  Math.min(mostTold, measure === 'budget' ? Math.floor(amount / nanoInMicro) : amount);
 
 const remaining = ({ count }: Quota, { used }: Level): number => Math.max(0, count - Math.ceil(used));
 
@@ -56,8 +58,10 @@ function policyOf({ tier, limits }: Subject): string {
   if (known !== undefined) return known;
   const { requests, tokens, concurrent, budget } = limits;
   const policy = [
-    ...(requests ? [`"${tier}-requests";q=${requests.count};w=${requests.windowMs / 1_000}`] : []),
-    ...(tokens ? [`"${tier}-tokens";q=${tokens.count};w=${tokens.windowMs / 1_000};qu="tokens"`] : []),
+    ...(requests ? [`"${tier}-requests";q=${toldOf('requests', requests.count)};w=${requests.windowMs / 1_000}`] : []),
+    ...(tokens
+      ? [`"${tier}-tokens";q=${toldOf('tokens', tokens.count)};w=${tokens.windowMs / 1_000};qu="tokens"`]
+      : []),
     ...(budget
       ? [`"${tier}-budget";q=${toldOf('budget', budget.count)};w=${budget.windowMs / 1_000};qu="micro-usd"`]
       : []),

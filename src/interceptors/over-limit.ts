@@ -7,15 +7,15 @@ const placeHintMs = 1_000;
 const subjectText = ({ tier, name }: Subject): string => (name === '' ? tier : `${tier}:${name}`);
 
 const units: readonly (readonly [ms: number, name: string])[] = [
-  [86_400_000, 'day'],
-  [3_600_000, 'hour'],
-  [60_000, 'minute'],
-  [1_000, 'second'],
+  [86_400_000, 'a day'],
+  [3_600_000, 'an hour'],
+  [60_000, 'a minute'],
+  [1_000, 'a second'],
 ];
 
 function quotaText(amount: string, { windowMs }: Quota): string {
   const unit = units.find(([ms]) => ms === windowMs)?.[1];
-  return `${amount} ${unit === undefined ? `in ${windowMs} ms` : `a ${unit}`}`;
+  return `${amount} ${unit ?? `in ${windowMs} ms`}`;
 }
 
 /** Billionths of a dollar, in words. */

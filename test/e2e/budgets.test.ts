@@ -127,7 +127,7 @@ describe.each(surfaces)('over %s', (_name, ask, refusedStatus) => {
     const from = async (user: string, model: string) => (await ask(gateway, { user, model })).ok;
     expect(await Promise.all(['alice', 'bob', 'alice', 'bob'].map((user) => from(user, 'fast')))).toHaveLength(4);
     const refused = await ask(gateway, { user: 'alice', model: 'fast' });
-    expect(refused.message).toMatch(/^over the limit: model:fast may have 3 requests a hour/);
+    expect(refused.message).toMatch(/^over the limit: model:fast may have 3 requests an hour/);
     expect(refused.headers['ratelimit-policy']).toContain('"model-requests";q=3;w=3600');
     expect(await from('alice', 'up/sim')).toBe(true);
     const { headers } = await ask(gateway, { user: 'bob', model: 'up/sim' });
@@ -144,8 +144,8 @@ describe.each(surfaces)('over %s', (_name, ask, refusedStatus) => {
     const from = (user: string, model: string) => ask(gateway, { user, model });
     expect((await from('alice', 'fast')).headers['x-ratelimit-remaining-requests']).toBe('0');
     const refused = await from('alice', 'fast');
-    expect(refused.message).toMatch(/^over the limit: user_model:alice\/fast may have 1 requests a hour/);
-    if (refusedStatus === 8) expect(refused.quota).toEqual(['user_model:alice/fast requests: 1 requests a hour']);
+    expect(refused.message).toMatch(/^over the limit: user_model:alice\/fast may have 1 requests an hour/);
+    if (refusedStatus === 8) expect(refused.quota).toEqual(['user_model:alice/fast requests: 1 requests an hour']);
     expect([(await from('alice', 'dear')).ok, (await from('bob', 'fast')).ok]).toEqual([true, true]);
   });
 });

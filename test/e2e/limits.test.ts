@@ -159,6 +159,17 @@ describe.each(surfaces)('over %s', (_name, ask, refusedStatus) => {
     expect(counted).toBeLessThan(2 * sent);
   });
 
+  test('numbers of any size are told as headers have them', async () => {
+    const gateway = await open('{ user: { requests: 9007199254740991/d, tokens: 0/h } }');
+    const { ok, headers, message, retryMs } = await ask(gateway, { user: 'alice' });
+    expect({ ok, retryMs }).toEqual({ ok: false, retryMs: undefined });
+    expect(message).toContain('user:alice may have 0 tokens an hour');
+    expect(headers['ratelimit-policy']).toContain(
+      '"user-requests";q=999999999999999;w=86400, "user-tokens";q=0;w=3600',
+    );
+    expect(headers['ratelimit']).toContain('"user-requests";r=999999999999999;t=0');
+  });
+
   test('a user has its own limits where the file says so', async () => {
     const gateway = await open(
       '{ user: { requests: 6/h, concurrent: 9, overrides: { bob: { requests: 2/h }, carol: { requests: 0/h } } } }',
