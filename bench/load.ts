@@ -140,7 +140,8 @@ export async function readStreams({ core, authorization, floor }: LoadMaker, loa
   reader.child.stdout?.on('data', (text: string) => {
     for (const _ of text.matchAll(/^measur/gm)) mark();
   });
-  const { stdout } = await reader;
+  const { stdout, stderr } = await reader;
+  process.stderr.write(stderr);
   const result = stdout.slice(stdout.indexOf('{'));
   const { chunks, broken, ...latencies } = JSON.parse(result) as Omit<Load, 'requests'> & {
     readonly chunks: number;

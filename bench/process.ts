@@ -47,9 +47,11 @@ export function startOn(
   };
 }
 
-/** CPU seconds that a process has used, all its threads together, and its resident memory in MB. */
+/** What a process has used, and holds. */
 export interface Usage {
+  /** CPU seconds, all its threads together. */
   readonly cpu: number;
+  /** Resident, in MB. */
   readonly memory: number;
 }
 

@@ -67,6 +67,9 @@ func (t *tally) add(s *stream, err error) {
 		t.Whole++
 	case !errors.Is(err, context.DeadlineExceeded):
 		t.Broken++
+		if t.Broken == 1 {
+			fmt.Fprintln(os.Stderr, "a stream broke:", err)
+		}
 	}
 }
 

@@ -5,6 +5,8 @@ export interface Question {
   readonly model: string;
   readonly content: string;
   readonly maxTokens: number;
+  /** Headers, or metadata, of the call; the clients of this process alone send them. */
+  readonly headers?: Readonly<Record<string, string>>;
 }
 
 /** What came of it. The programs in other languages print it as one line of JSON. */

@@ -1,22 +1,52 @@
+import { Agent } from 'node:http';
 import type { Transport } from '@connectrpc/connect';
-import { createConnectTransport, createGrpcTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
+import {
+  createConnectTransport,
+  createGrpcTransport,
+  createGrpcWebTransport,
+  Http2SessionManager,
+} from '@connectrpc/connect-node';
 import type { Caller } from './caller.ts';
 import { askOver } from './connect.ts';
 
-const caller = (name: string, transport: (baseUrl: string) => Transport): Caller => ({
+type Create<Options> = (options: Options) => Transport;
+interface Http1Options {
+  readonly baseUrl: string;
+  readonly httpVersion: '1.1';
+  readonly nodeOptions: { readonly agent: Agent };
+}
+interface Http2Options {
+  readonly baseUrl: string;
+  readonly httpVersion: '2';
+  readonly sessionManager: Http2SessionManager;
+}
+
+const overHttp1 = (name: string, create: Create<Http1Options>): Caller => ({
   name,
   needs: [],
   async connect(port) {
-    const over = transport(`http://127.0.0.1:${port}`);
-    return { ask: (mode, question) => askOver(over, mode, question), close() {} };
+    const agent = new Agent({ keepAlive: true });
+    const over = create({ baseUrl: `http://127.0.0.1:${port}`, httpVersion: '1.1', nodeOptions: { agent } });
+    return { ask: (mode, question) => askOver(over, mode, question), close: () => agent.destroy() };
+  },
+});
+
+const overHttp2 = (name: string, create: Create<Http2Options>): Caller => ({
+  name,
+  needs: [],
+  async connect(port) {
+    const baseUrl = `http://127.0.0.1:${port}`;
+    const sessionManager = new Http2SessionManager(baseUrl);
+    const over = create({ baseUrl, httpVersion: '2', sessionManager });
+    return { ask: (mode, question) => askOver(over, mode, question), close: () => sessionManager.abort() };
   },
 });
 
 /** @connectrpc/connect-node, over the protocols and HTTP versions that it has. */
 export const connectNode: readonly Caller[] = [
-  caller('connect-node, Connect over HTTP/1.1', (baseUrl) => createConnectTransport({ baseUrl, httpVersion: '1.1' })),
-  caller('connect-node, Connect over HTTP/2', (baseUrl) => createConnectTransport({ baseUrl, httpVersion: '2' })),
-  caller('connect-node, gRPC-web over HTTP/1.1', (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: '1.1' })),
-  caller('connect-node, gRPC-web over HTTP/2', (baseUrl) => createGrpcWebTransport({ baseUrl, httpVersion: '2' })),
-  caller('connect-node, gRPC', (baseUrl) => createGrpcTransport({ baseUrl })),
+  overHttp1('connect-node, Connect over HTTP/1.1', createConnectTransport),
+  overHttp2('connect-node, Connect over HTTP/2', createConnectTransport),
+  overHttp1('connect-node, gRPC-web over HTTP/1.1', createGrpcWebTransport),
+  overHttp2('connect-node, gRPC-web over HTTP/2', createGrpcWebTransport),
+  overHttp2('connect-node, gRPC', ({ baseUrl, sessionManager }) => createGrpcTransport({ baseUrl, sessionManager })),
 ];

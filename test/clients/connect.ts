@@ -39,7 +39,7 @@ export async function askOver(transport: Transport, mode: Mode, question: Questi
   const answer = new Gathered();
   const stop = new AbortController();
   // The deadline makes a page send its protocol's timeout header, which CORS must allow.
-  const options = { signal: stop.signal, timeoutMs: 30_000 };
+  const options = { signal: stop.signal, timeoutMs: 30_000, headers: { ...question.headers } };
   try {
     if (mode === 'chat') {
       const reply = await client.chatCompletion(request, options);

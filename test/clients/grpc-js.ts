@@ -1,5 +1,5 @@
 import { promisify } from 'node:util';
-import { credentials, type ServiceError } from '@grpc/grpc-js';
+import { credentials, Metadata, type ServiceError } from '@grpc/grpc-js';
 import {
   ChatCompletionRequest,
   type ChatCompletionResponse,
@@ -29,11 +29,17 @@ const requestOf = (question: Question) =>
     messages: [{ role: Role.ROLE_USER, content: question.content }],
   });
 
+function metadataOf({ headers = {} }: Question): Metadata {
+  const metadata = new Metadata();
+  for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
+  return metadata;
+}
+
 async function whole(client: ChatServiceClient, question: Question): Promise<Answer> {
-  const call = promisify<ChatCompletionRequest, ChatCompletionResponse>(client.chatCompletion.bind(client));
+  const call = promisify<ChatCompletionRequest, Metadata, ChatCompletionResponse>(client.chatCompletion.bind(client));
   const answer = new Gathered();
   try {
-    const reply = await call(requestOf(question));
+    const reply = await call(requestOf(question), metadataOf(question));
     const [choice] = reply.choices;
     answer.add(choice?.message?.content, finishWords.get(choice?.finishReason ?? 0));
     answer.count(counts(reply.usage));
@@ -45,7 +51,7 @@ async function whole(client: ChatServiceClient, question: Question): Promise<Ans
 
 async function streamed(client: ChatServiceClient, question: Question, cancel: boolean): Promise<Answer> {
   const answer = new Gathered();
-  const stream = client.streamChatCompletion(requestOf(question));
+  const stream = client.streamChatCompletion(requestOf(question), metadataOf(question));
   try {
     for await (const chunk of stream as AsyncIterable<StreamChatCompletionResponse>) {
       for (const choice of chunk.choices) answer.add(choice.delta?.content, finishWords.get(choice.finishReason));

@@ -7,19 +7,19 @@ async function ask(client: OpenAI, mode: Mode, question: Question): Promise<Answ
     max_tokens: question.maxTokens,
     messages: [{ role: 'user' as const, content: question.content }],
   };
+  const options = { headers: question.headers ?? {} };
   const answer = new Gathered();
   try {
     if (mode === 'chat') {
-      const reply = await client.chat.completions.create(request);
+      const reply = await client.chat.completions.create(request, options);
       answer.add(reply.choices[0]?.message.content, reply.choices[0]?.finish_reason);
       answer.count(reply.usage && { prompt: reply.usage.prompt_tokens, completion: reply.usage.completion_tokens });
       return answer;
     }
-    const stream = await client.chat.completions.create({
-      ...request,
-      stream: true,
-      stream_options: { include_usage: true },
-    });
+    const stream = await client.chat.completions.create(
+      { ...request, stream: true, stream_options: { include_usage: true } },
+      options,
+    );
     for await (const chunk of stream) {
       for (const choice of chunk.choices) answer.add(choice.delta.content, choice.finish_reason);
       const usage = chunk.usage;

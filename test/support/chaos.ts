@@ -1,4 +1,3 @@
-import { createHash } from 'node:crypto';
 import { once } from 'node:events';
 import http from 'node:http';
 import type { AddressInfo } from 'node:net';
@@ -7,6 +6,7 @@ import type { Answer, Caller } from '../clients/caller.ts';
 import { connectNode } from '../clients/connect-node.ts';
 import { grpcJs } from '../clients/grpc-js.ts';
 import { openaiNode } from '../clients/openai.ts';
+import { checked, isWhole } from './checked-text.ts';
 import { type GatewayProcess, spawnGateway } from './gateway.ts';
 import { startToxiproxy, type Weather } from './toxiproxy.ts';
 
@@ -40,19 +40,6 @@ const dialects = [
   { name: 'anthropic', path: '' },
   { name: 'gemini', path: '' },
 ] as const;
-
-const words = 'a gateway stands between callers and models and keeps its word whatever the weather is like today'.split(
-  ' ',
-);
-const sum = (text: string) => createHash('sha256').update(text).digest('hex').slice(0, 16);
-
-/** A text that ends in its own checksum. */
-function checked(i: number): string {
-  const text = Array.from({ length: 48 }, (_, at) => words[(i * 7 + at * (1 + (i % 5))) % words.length]).join(' ');
-  return `${i}: ${text} ${sum(`${i}: ${text}`)}`;
-}
-
-const isWhole = (text: string) => sum(text.slice(0, -17)) === text.slice(-16);
 
 /** A server that is over its limit, whatever it is asked. */
 async function startLimiter() {

@@ -61,15 +61,22 @@ export interface GatewayProcess extends Served {
   readonly url: string;
 }
 
-/** Starts `llm-bridge serve` as its own process, from the text of a configuration file. */
-export async function spawnGateway(yaml: string, env: Readonly<Record<string, string>> = {}): Promise<GatewayProcess> {
+/**
+ * Starts `llm-bridge serve` as its own process, from the text of a configuration file. `onLine` takes its log once it is
+ * ready, in place of `output`.
+ */
+export async function spawnGateway(
+  yaml: string,
+  env: Readonly<Record<string, string>> = {},
+  onLine?: (line: string) => void,
+): Promise<GatewayProcess> {
   const { file, remove } = configFile(yaml);
   const flags = env['NODE_FLAGS']?.split(' ') ?? [];
   const starting = serve(
     process.execPath,
     [...flags, 'src/main.ts', 'serve', '--config', file],
     /"event":"started".*"port":(\d+)/,
-    { env: { ...onFreePort, ...env } },
+    { env: { ...onFreePort, ...env }, ...(onLine !== undefined && { onLine }) },
   );
   // A worker that takes another's place reads it again.
   void starting.then(({ exited }) => exited).then(remove, remove);

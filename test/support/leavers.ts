@@ -1,5 +1,5 @@
 import { request as httpRequest } from 'node:http';
-import { credentials } from '@grpc/grpc-js';
+import { credentials, Metadata } from '@grpc/grpc-js';
 import { ChatCompletionRequest, ChatServiceClient } from '../../gen/ts-proto/llmbridge/v1/chat_service.ts';
 import { Role } from '../../gen/ts-proto/llmbridge/v1/content.ts';
 
@@ -15,7 +15,7 @@ export interface OpenCall {
 /** A caller who may go away at any moment. */
 export interface Leaver {
   readonly name: string;
-  call(model: string, stream: boolean): OpenCall;
+  call(model: string, stream: boolean, headers?: Readonly<Record<string, string>>): OpenCall;
   close(): void;
 }
 
@@ -24,14 +24,14 @@ const content = 'Tell me what a good gateway does when its providers fail.';
 /** Leaves by closing its HTTP/1.1 connection. */
 export const jsonLeaver = (port: number): Leaver => ({
   name: 'JSON',
-  call(model, stream) {
+  call(model, stream, headers) {
     let pieces = 0;
     const request = httpRequest({
       port,
       host: '127.0.0.1',
       path: '/v1/chat/completions',
       method: 'POST',
-      headers: { 'content-type': 'application/json' },
+      headers: { 'content-type': 'application/json', ...headers },
       agent: false,
     });
     const over = new Promise<void>((resolve) => request.on('close', resolve));
@@ -56,16 +56,18 @@ export function grpcLeaver(port: number): Leaver {
   const client = new ChatServiceClient(`127.0.0.1:${port}`, credentials.createInsecure());
   return {
     name: 'gRPC',
-    call(model, stream) {
+    call(model, stream, headers = {}) {
+      const metadata = new Metadata();
+      for (const [name, value] of Object.entries(headers)) metadata.set(name, value);
       const request = ChatCompletionRequest.fromPartial({ model, messages: [{ role: Role.ROLE_USER, content }] });
       let pieces = 0;
       const { promise: over, resolve } = Promise.withResolvers<void>();
-      const answers = stream ? client.streamChatCompletion(request) : undefined;
+      const answers = stream ? client.streamChatCompletion(request, metadata) : undefined;
       answers
         ?.on('data', () => pieces++)
         .on('error', () => resolve())
         .on('end', () => resolve());
-      const call = answers ?? client.chatCompletion(request, () => resolve());
+      const call = answers ?? client.chatCompletion(request, metadata, () => resolve());
       return {
         get pieces() {
           return pieces;

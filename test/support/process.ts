@@ -17,6 +17,8 @@ export interface RunOptions {
   readonly input?: string | Uint8Array;
   /** Milliseconds; the command is killed after them. */
   readonly timeout?: number;
+  /** Takes the lines of a server from when it is ready, which then are not kept. */
+  readonly onLine?: (line: string) => void;
 }
 
 /** Runs a command to its end, from the root of the repository unless `cwd` says otherwise. Never rejects on an exit code. */
@@ -72,13 +74,20 @@ export async function serve(
     stdio: ['ignore', 'pipe', 'pipe'],
   });
   let output = '';
+  let isReady = false;
   const exited = once(child, 'exit').then(([code]) => (typeof code === 'number' ? code : -1));
   const match = await new Promise<RegExpMatchArray>((resolve, reject) => {
     for (const stream of [child.stdout, child.stderr]) {
       createInterface(stream).on('line', (line) => {
+        if (isReady && options.onLine !== undefined) {
+          options.onLine(line);
+          return;
+        }
         output += `${line}\n`;
         const found = line.match(ready);
-        if (found) resolve(found);
+        if (!found) return;
+        isReady = true;
+        resolve(found);
       });
     }
     child.once('error', reject);
