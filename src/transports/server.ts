@@ -14,6 +14,7 @@ import { createHttpSurface } from './http/surface.ts';
 import { createListener, type RequestHandler } from './listener.ts';
 import type { ServerOptions, ServerParts, TlsOptions } from './parts.ts';
 import { pathOf } from './paths.ts';
+import { createWebLane } from './web/lane.ts';
 
 /** A gateway on its port. */
 export interface Server {
@@ -54,6 +55,7 @@ export async function createServer(
     calls,
   });
   const cors = createCors(options.cors);
+  const web = options.lanes === false ? undefined : createWebLane({ rpcs, open, parts, options, calls });
   const surface = createHttpSurface(parts, options, calls);
   let retired = false;
 
@@ -69,7 +71,7 @@ export async function createServer(
         }
         if (req.url?.startsWith('/') === false) req.url = originForm(req.url);
       }
-      if (cors(req, res)) return;
+      if (cors(req, res) || web?.(req, res)) return;
       (lane.route(req) ?? surface)(req, res);
     } catch {
       if (!res.headersSent) res.writeHead(500);

@@ -15,10 +15,10 @@ class Base64Error extends Error {
 const base64 = /^(?:[A-Za-z0-9+/]{4}|[A-Za-z0-9+/]{3}=|[A-Za-z0-9+/]{2}==)*$/;
 
 /** Decodes base64 that comes in any pieces; padding may stand after each message. */
-class Base64Decoder {
+export class Base64Decoder {
   #rest = '';
 
-  push(chunk: Uint8Array): Uint8Array {
+  push(chunk: Uint8Array): Buffer {
     const piece = Buffer.from(chunk.buffer, chunk.byteOffset, chunk.byteLength).toString('latin1');
     const text = this.#rest + piece.replace(/[\r\n]+/g, '');
     const whole = text.length - (text.length % 4);

@@ -1,3 +1,4 @@
+import { randomBytes } from 'node:crypto';
 import { once } from 'node:events';
 import * as http from 'node:http';
 import * as http2 from 'node:http2';
@@ -235,13 +236,15 @@ describe.each([...everyWay, viaConnect])('%s', (_name, make, options) => {
   it('holds the method up while the caller does not read', async () => {
     const blocked = Promise.withResolvers<void>();
     const total = 300;
+    // Which no compression makes small.
+    const text = randomBytes(10_000).toString('hex');
     const port = await open({
       stream: (_call, _request, reply) =>
         new Promise((resolve) => {
           let sent = 0;
           const push = (): void => {
             while (sent < total) {
-              if (reply.message(chunk('x'.repeat(20_000)))) sent++;
+              if (reply.message(chunk(text))) sent++;
               else {
                 sent++;
                 blocked.resolve();
