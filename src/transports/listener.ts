@@ -80,7 +80,8 @@ export async function createListener(options: ListenerOptions, handlers: Listene
 
   await new Promise<void>((resolve, reject) => {
     server.once('error', reject);
-    server.listen({ host: options.host, port: options.port, reusePort: options.reusePort ?? false }, () => {
+    const { host, port, reusePort = false } = options;
+    server.listen({ host, port, reusePort, backlog }, () => {
       server.off('error', reject);
       resolve();
     });
@@ -123,6 +124,12 @@ export async function createListener(options: ListenerOptions, handlers: Listene
 }
 
 const ignore = (): void => {};
+
+/**
+ * Connections that the system takes for us while we are busy, as far as it allows as many: one beyond them has to try
+ * again a second later. Node's own 511 are fewer than come at once where all callers reconnect.
+ */
+const backlog = 4_096;
 
 const tcp = { noDelay: true, allowHalfOpen: true } as const;
 
