@@ -40,8 +40,16 @@ export function partialUsage(
   return partial;
 }
 
-/** Usage of a whole answer that came without a count. */
-export function estimatedUsage(request: ChatRequest, written: number): Usage {
+/**
+ * Usage of a whole answer: its provider's count, or an estimate where that gave none. Some send a count of nothing read
+ * and nothing written with every answer, or with each chunk of one.
+ */
+export function wholeUsage(request: ChatRequest, { usage: told, written }: Omit<Evidence, 'status'>): Usage {
+  if (
+    told !== undefined &&
+    (told.promptTokens > 0 || told.completionTokens > 0 || told.totalTokens > 0 || written === 0)
+  )
+    return told;
   const usage = newUsage(estimatePromptTokens(request), estimateTokens(written));
   usage.estimated = true;
   return usage;

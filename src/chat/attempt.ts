@@ -6,7 +6,7 @@ import type { Clock } from '../kernel/clock.ts';
 import type { Fault } from '../kernel/fault.ts';
 import type { ChatRequest } from '../kernel/messages.ts';
 import type { CostOf } from '../kernel/provider.ts';
-import { estimatedUsage, failedUsage, partialUsage, sumCosts } from './account.ts';
+import { failedUsage, partialUsage, sumCosts, wholeUsage } from './account.ts';
 import { type AnswerReader, AttemptExchange } from './exchange.ts';
 import { tellAnswer, tellFailure, withCallerHeaders } from './passing-headers.ts';
 import { recordAttempt } from './report.ts';
@@ -87,7 +87,7 @@ export class Attempt {
     if (fault !== undefined)
       this.usage = partialUsage(request, fault, { status: this.#exchange.status, ...counts(reader) });
     else {
-      this.usage = reader.usage ?? estimatedUsage(request, reader.written);
+      this.usage = wholeUsage(request, reader);
       if (!reader.streaming) vitals.whole.observe(durationMs, clock.now());
     }
     if (fault !== undefined) tellFailure(call, this.#exchange.headers);

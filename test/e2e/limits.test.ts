@@ -1,3 +1,6 @@
+import { once } from 'node:events';
+import { createServer } from 'node:http';
+import type { AddressInfo } from 'node:net';
 import { ConnectError, createClient } from '@connectrpc/connect';
 import { createConnectTransport, createGrpcWebTransport } from '@connectrpc/connect-node';
 import { afterEach, describe, expect, test } from 'vitest';
@@ -29,6 +32,38 @@ const surfaces: readonly (readonly [string, Ask, number])[] = [
 
 const used = (headers: Readonly<Record<string, string>>, measure: 'requests' | 'tokens') =>
   Number(headers[`x-ratelimit-limit-${measure}`]) - Number(headers[`x-ratelimit-remaining-${measure}`]);
+
+test('a provider that counts nothing is not believed', async () => {
+  const answer = {
+    id: 'x',
+    object: 'chat.completion',
+    created: 1,
+    model: 'm',
+    choices: [{ index: 0, message: { role: 'assistant', content: 'a'.repeat(400) }, finish_reason: 'stop' }],
+    usage: { prompt_tokens: 0, completion_tokens: 0, total_tokens: 0 },
+  };
+  const provider = createServer((request, response) => {
+    request.resume();
+    response.setHeader('content-type', 'application/json').end(JSON.stringify(answer));
+  }).listen(0, '127.0.0.1');
+  await once(provider, 'listening');
+  const { port } = provider.address() as AddressInfo;
+  try {
+    bench = await openLimitsBench(
+      `rate_limit: { user: { tokens: 1000/h } }
+models: [{ name: free, targets: [{ provider: nothing, model: m }] }]
+${usersYaml('alice')}`,
+      1,
+      `nothing: { type: openai-compatible, base_url: "http://127.0.0.1:${port}/v1" }`,
+    );
+    const asked = { user: 'alice', model: 'free', maxTokens: 10 };
+    const first = used((await overJson(bench.gateway, asked)).headers, 'tokens');
+    const second = used((await overJson(bench.gateway, asked)).headers, 'tokens');
+    expect(second - first).toBeGreaterThanOrEqual(100);
+  } finally {
+    provider.close();
+  }
+});
 
 describe.each(surfaces)('over %s', (_name, ask, refusedStatus) => {
   test('of 200 callers at once, exactly as many come in as the limit lets', async () => {

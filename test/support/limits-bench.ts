@@ -136,10 +136,10 @@ export interface LimitsBench {
   stop(): Promise<void>;
 }
 
-/** Gateways with the same configuration before one simulator, which is their provider `up`. */
-export async function openLimitsBench(yaml: string, instances = 1): Promise<LimitsBench> {
+/** Gateways with the same configuration before one simulator, which is their provider `up`; `more` are others. */
+export async function openLimitsBench(yaml: string, instances = 1, more = ''): Promise<LimitsBench> {
   const simulator = await createSimulatorServer();
-  const providers = `providers: { up: { type: openai-compatible, base_url: "http://127.0.0.1:${simulator.port}/v1" } }`;
+  const providers = `providers: { up: { type: openai-compatible, base_url: "http://127.0.0.1:${simulator.port}/v1" }, ${more} }`;
   const gateways: TestGateway[] = [];
   for (let i = 0; i < instances; i++) gateways.push(await startGateway(`${providers}\n${yaml}`));
   const [gateway] = gateways;
