@@ -42,13 +42,13 @@ describe('llm-bridge', () => {
 
 describe('check-config', () => {
   it('says what a file comes to, without its secrets', async () => {
-    const text = `${SIM}models: [{ name: fast, targets: [{ provider: sim, model: sim }] }]\nredis: { url: "redis://u:hidden@h" }\ncache: { enabled: true }`;
+    const text = `${SIM}models: [{ name: fast, targets: [{ provider: sim, model: sim }] }]\nredis: { url: "redis://u:hidden@h" }\nmonitoring: { tracing: { otlp_endpoint: "http://h:4318" } }`;
     const { code, stdout, stderr } = await withFiles({ 'test.yaml': text }, ['check-config', '--config', 'test.yaml']);
     expect({ code, stderr }).toEqual({ code: 0, stderr: '' });
     expect(stdout).toMatch(/^test\.yaml: OK \(--config\)$/m);
     expect(stdout).toMatch(/^ {2}sim {2}simulator {2}simulated$/m);
     expect(stdout).toMatch(/^ {2}fast {2}weighted {2}sim\/sim weight 1$/m);
-    expect(stdout).toMatch(/^warning: cache\.enabled: it is set, but this build/m);
+    expect(stdout).toMatch(/^warning: monitoring\.tracing\.otlp_endpoint: it is set, but this build/m);
     expect(stdout).not.toContain('hidden');
   });
 
