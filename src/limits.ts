@@ -8,10 +8,9 @@ import type { Clock } from './kernel/clock.ts';
 import type { LimitEvents } from './kernel/limit-events.ts';
 import type { Interceptor } from './kernel/method.ts';
 import type { Limits, RateLimiter } from './kernel/rate-limiter.ts';
+import { limitsInMemory } from './limits-in-memory.ts';
 import type { ComponentProbe } from './services/health.ts';
 import { failuresToOpen, GuardedRateLimiter } from './stores/guarded-rate-limiter.ts';
-import { ClaimedNonces } from './stores/memory/claimed-nonces.ts';
-import { MemoryRateLimiter } from './stores/memory/rate-limiter.ts';
 import { namesRedis } from './stores/redis/place.ts';
 import { RedisRateLimiter } from './stores/redis/rate-limiter.ts';
 import type { GatewayEvents } from './telemetry/gateway-events.ts';
@@ -86,16 +85,6 @@ const patienceMs = 1_000;
 /** How often the store is asked where readiness hangs on it. */
 const checkEveryMs = 500;
 
-/** Keeps limits and claims in this process. */
-function inMemory(epochGuardMs: number, clock: Clock) {
-  const nonces = new ClaimedNonces({ epochGuardMs, clock });
-  return { nonces, limiter: new MemoryRateLimiter(clock, nonces) };
-}
-
-/** What the primary process keeps for its workers. */
-export const sharedLimiter = ({ security }: Pick<GatewayConfig, 'security'>, clock: Clock): RateLimiter =>
-  inMemory(security.sealing.epoch_guard, clock).limiter;
-
 export interface LimitsOptions {
   readonly config: Pick<GatewayConfig, 'rate_limit' | 'redis' | 'security'>;
   readonly clock: Clock;
@@ -119,7 +108,7 @@ export async function createLimits(options: LimitsOptions): Promise<GatewayLimit
   const { rate_limit: group, redis } = config;
   const { sealing, request_signing: signing } = config.security;
   const limits = tierLimits(group);
-  const { nonces, limiter: memory } = inMemory(sealing.epoch_guard, clock);
+  const { nonces, limiter: memory } = limitsInMemory(sealing.epoch_guard, clock);
   // There even without a limit: keys may be added while the gateway runs, and what is opened must be claimed.
   const admit = (limiter: RateLimiter, events: LimitEvents) => [
     createAdmit({ limits, limiter, assumedCompletion: group.assumed_completion, askedModel, events }),
