@@ -1,10 +1,8 @@
-import type {
-  ChatCompletionResponse,
-  StreamChatCompletionResponse,
-} from '../../gen/es/llmbridge/v1/chat_service_pb.ts';
 import type { Usage } from '../../gen/es/llmbridge/v1/usage_pb.ts';
 import type { EmitChunk, ProviderAdapter, StreamDecoder } from '../kernel/adapter.ts';
+import type { Dialect } from '../kernel/call.ts';
 import { Fault } from '../kernel/fault.ts';
+import type { ChatChunk, ChatResponse } from '../kernel/messages.ts';
 import { createFramer, type Framer } from '../upstream/framing/index.ts';
 import type { CountingReader } from './attempt.ts';
 
@@ -16,12 +14,15 @@ export class WholeAnswer implements CountingReader {
   readonly begun = false;
   readonly streaming = false;
   readonly #adapter: ProviderAdapter;
+  readonly #reads: Dialect | undefined;
   readonly #pieces: Uint8Array[] = [];
   #length = 0;
-  response: ChatCompletionResponse | undefined;
+  response: ChatResponse | undefined;
 
-  constructor(adapter: ProviderAdapter) {
+  /** `reads` is the dialect in which the caller may have it as it comes. */
+  constructor(adapter: ProviderAdapter, reads: Dialect | undefined) {
     this.#adapter = adapter;
+    this.#reads = reads;
   }
 
   get usage(): Usage | undefined {
@@ -45,7 +46,7 @@ export class WholeAnswer implements CountingReader {
   end(): void {
     const [first] = this.#pieces;
     const body = first !== undefined && this.#pieces.length === 1 ? first : Buffer.concat(this.#pieces);
-    this.response = this.#adapter.decode(body);
+    this.response = this.#adapter.decode(body, this.#reads);
   }
 }
 
@@ -60,9 +61,10 @@ export class StreamedAnswer implements CountingReader {
   readonly #emit: EmitChunk;
   readonly #push: Parameters<Framer['push']>[1];
 
-  constructor(adapter: ProviderAdapter, emit: EmitChunk) {
+  /** `reads` is the dialect in which the caller may have it as it comes. */
+  constructor(adapter: ProviderAdapter, reads: Dialect | undefined, emit: EmitChunk) {
     this.#framer = createFramer(adapter.framing);
-    this.#decoder = adapter.decoder();
+    this.#decoder = adapter.decoder(reads);
     this.#emit = (chunk) => {
       this.begun ||= isMeaningful(chunk);
       if (chunk.usage) this.usage = chunk.usage;
@@ -96,7 +98,7 @@ function lengthOf({ content, reasoningContent, refusal, toolCalls }: Texts): num
 }
 
 /** Whether a chunk says something: a role or a count alone does not. */
-function isMeaningful(chunk: StreamChatCompletionResponse): boolean {
+function isMeaningful(chunk: ChatChunk): boolean {
   for (const { delta, finishReason } of chunk.choices) {
     if (finishReason !== 0) return true;
     if (delta === undefined) continue;

@@ -1,6 +1,6 @@
 import { ParameterAction, type ParameterNote } from '../../gen/es/llmbridge/v1/report_pb.ts';
 import type { EncodedRequest } from '../kernel/adapter.ts';
-import type { SourceText } from '../kernel/call.ts';
+import type { Call, Dialect, SourceText } from '../kernel/call.ts';
 import { Fault } from '../kernel/fault.ts';
 import type { ChatRequest } from '../kernel/messages.ts';
 import type { Target } from '../kernel/provider.ts';
@@ -18,6 +18,10 @@ export function encode(
   if (request.strict) refuseLosses(encoded.notes, provider.name);
   return encoded;
 }
+
+/** The dialect in which the caller may have an answer as it comes; undefined where it is put together, or kept for others. */
+export const readsAsItComes = ({ source, cacheResult }: Call): Dialect | undefined =>
+  cacheResult === '' ? source?.dialect : undefined;
 
 function refuseLosses(notes: readonly ParameterNote[], provider: string): void {
   const lost = notes.filter(({ action }) => action !== ParameterAction.MAPPED);

@@ -6,6 +6,7 @@ interface Headed {
   id: string;
   created: number;
   model: string;
+  source?: string | undefined;
 }
 
 /**
@@ -39,8 +40,14 @@ export class Heading {
   }
 
   put(message: Headed): void {
+    if (message.source !== undefined && !this.#isOn(message)) message.source = undefined;
     message.id = this.#id;
     message.created = this.#created;
     message.model ||= this.#model;
+  }
+
+  /** Whether it has the heading already. */
+  #isOn({ id, created, model }: Headed): boolean {
+    return id === this.#id && created === this.#created && model !== '';
   }
 }

@@ -9,7 +9,7 @@ import { type ChatChunk, type ChatRequest, newMessage } from '../kernel/messages
 import type { CostOf } from '../kernel/provider.ts';
 import { StreamedAnswer } from './answer.ts';
 import { Attempt } from './attempt.ts';
-import { encode } from './encode.ts';
+import { encode, readsAsItComes } from './encode.ts';
 import type { Output } from './output.ts';
 import { Resumption } from './resumption.ts';
 import type { Course, Sequel } from './run.ts';
@@ -29,7 +29,9 @@ class StreamShot implements Shot<void> {
     this.#output = output;
     this.#model = candidate.target.model;
     const startedAt = clock.now();
-    const answer: StreamedAnswer = new StreamedAnswer(candidate.target.provider.adapter, (chunk) => {
+    // What may have to be mended is put together anew.
+    const reads = output.sent === undefined ? readsAsItComes(call) : undefined;
+    const answer: StreamedAnswer = new StreamedAnswer(candidate.target.provider.adapter, reads, (chunk) => {
       const early = this.#early;
       if (early === undefined) {
         output.push(chunk);

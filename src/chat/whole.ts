@@ -6,7 +6,7 @@ import type { ChatRequest, ChatResponse } from '../kernel/messages.ts';
 import type { CostOf } from '../kernel/provider.ts';
 import { WholeAnswer } from './answer.ts';
 import { Attempt } from './attempt.ts';
-import { encode } from './encode.ts';
+import { encode, readsAsItComes } from './encode.ts';
 import { Heading } from './heading.ts';
 import type { Course, Sequel } from './run.ts';
 import type { Shot } from './shot.ts';
@@ -54,7 +54,7 @@ export class WholeCourse implements Course<ChatResponse> {
     const { target } = candidate;
     const call = this.#call;
     const request = this.#request;
-    const reader = new WholeAnswer(target.provider.adapter);
+    const reader = new WholeAnswer(target.provider.adapter, readsAsItComes(call));
     const encoded = encode(request, call.source, target, key, false);
     const costOf = this.#costOf;
     const attempt = new Attempt({ call, clock: this.#clock, request, candidate, key, encoded, reader, costOf });

@@ -1,11 +1,8 @@
-import type {
-  ChatCompletionRequest,
-  ChatCompletionResponse,
-  StreamChatCompletionResponse,
-} from '../../gen/es/llmbridge/v1/chat_service_pb.ts';
+import type { ChatCompletionRequest } from '../../gen/es/llmbridge/v1/chat_service_pb.ts';
 import type { ParameterNote } from '../../gen/es/llmbridge/v1/report_pb.ts';
-import type { SourceText } from './call.ts';
+import type { Dialect, SourceText } from './call.ts';
 import type { Fault } from './fault.ts';
+import type { ChatChunk, ChatResponse } from './messages.ts';
 import type { ModelListApi } from './model-listing.ts';
 import type { HttpRequest, ResponseHeaders } from './upstream.ts';
 
@@ -35,7 +32,7 @@ export interface Frame {
 
 export type Framing = 'sse' | 'ndjson' | 'aws-event-stream';
 
-export type EmitChunk = (chunk: StreamChatCompletionResponse) => void;
+export type EmitChunk = (chunk: ChatChunk) => void;
 
 /** Makes chunks of one answer's frames; holds that answer's state. */
 export interface StreamDecoder {
@@ -63,9 +60,12 @@ export interface ProviderAdapter {
   readonly framing: Framing;
   /** Throws a Fault for what the dialect cannot carry at all. */
   encode(input: ChatInput): EncodedRequest;
-  /** The whole body of a 2xx answer. Throws a Fault for an error in it, PROVIDER_MALFORMED for nonsense. */
-  decode(body: Uint8Array): ChatCompletionResponse;
-  decoder(): StreamDecoder;
+  /**
+   * The whole body of a 2xx answer. Throws a Fault for an error in it, PROVIDER_MALFORMED for nonsense. `reads` is the
+   * dialect that the caller understands, if any: what is in it, and needs no change, keeps its `source`.
+   */
+  decode(body: Uint8Array, reads?: Dialect): ChatResponse;
+  decoder(reads?: Dialect): StreamDecoder;
   /** Classifies a failure; the Fault's `blame` tells what may be tried next. */
   fault(failure: HttpFailure): Fault;
   /** Undefined where the provider has no list of what can be asked for. */

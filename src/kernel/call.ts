@@ -44,6 +44,9 @@ export interface SourceText {
   readonly json: string;
 }
 
+/** A provider's dialect that callers speak, too. */
+export type Dialect = SourceText['dialect'];
+
 /** W3C Trace Context of a call: ours is `spanId`, the caller's `parentId`. */
 export interface Trace {
   readonly traceId: string;

@@ -12,9 +12,18 @@ import { type ContentPart, type Message, Role } from '../../gen/es/llmbridge/v1/
 import { type ToolCall, type ToolCallDelta, ToolCallType } from '../../gen/es/llmbridge/v1/tool_pb.ts';
 import type { CompletionTokensDetails, PromptTokensDetails, Usage } from '../../gen/es/llmbridge/v1/usage_pb.ts';
 
+/** What a message was read from. */
+interface Sourced {
+  /**
+   * The provider's own text, where the caller speaks the provider's dialect and gets it as it came. It says what the
+   * message says: whoever changes the message takes it away.
+   */
+  source?: string | undefined;
+}
+
 export type ChatRequest = ChatCompletionRequest;
-export type ChatResponse = ChatCompletionResponse;
-export type ChatChunk = StreamChatCompletionResponse;
+export type ChatResponse = ChatCompletionResponse & Sourced;
+export type ChatChunk = StreamChatCompletionResponse & Sourced;
 export type { Choice, ChunkChoice, Delta };
 
 export const newResponse = (): ChatResponse => ({
@@ -29,6 +38,7 @@ export const newResponse = (): ChatResponse => ({
   extra: {},
   report: undefined,
   sealed: undefined,
+  source: undefined,
 });
 
 export const newMessage = (role: Role): Message => ({
@@ -69,6 +79,7 @@ export const newChunk = (): ChatChunk => ({
   extra: {},
   report: undefined,
   sealed: undefined,
+  source: undefined,
 });
 
 export const newDelta = (): Delta => ({

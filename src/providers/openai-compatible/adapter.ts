@@ -56,8 +56,8 @@ function compatibleAdapter(provider: CompatibleProvider, settings: ProviderSetti
         notes: notes.all,
       };
     },
-    decode: (body) => decodeAnswer(body, provider.type, quirks),
-    decoder: () => new ChunkReader(provider.type, quirks),
+    decode: (body, reads) => decodeAnswer(body, provider.type, quirks, reads),
+    decoder: (reads) => new ChunkReader(provider.type, quirks, reads),
     fault: (failure) => failureFault(failure, quirks.errorCodes),
   };
 }

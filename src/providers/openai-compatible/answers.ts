@@ -1,6 +1,7 @@
 import type { ChunkChoice, Delta } from '../../../gen/es/llmbridge/v1/chat_service_pb.ts';
 import type { Usage } from '../../../gen/es/llmbridge/v1/usage_pb.ts';
 import type { EmitChunk, Frame, StreamDecoder } from '../../kernel/adapter.ts';
+import type { Dialect } from '../../kernel/call.ts';
 import { collect } from '../../kernel/collect.ts';
 import { type ChatChunk, type ChatResponse, newChoice, newChunk, newResponse } from '../../kernel/messages.ts';
 import { count, isObject, type JsonObject, malformed, parseObject, text, utf8 } from '../shared/json-body.ts';
@@ -9,6 +10,7 @@ import { ChoiceReader, messageOf } from './choice-reader.ts';
 import { decodeUsage } from './decode-usage.ts';
 import { errorFault } from './errors.ts';
 import { isFailure } from './finish-reason.ts';
+import { isOwnAnswer, isOwnEvent } from './own-form.ts';
 import type { Quirks } from './provider.ts';
 import { TextEvents } from './text-events.ts';
 import { unknownFields } from './unknown-fields.ts';
@@ -27,7 +29,7 @@ const known: ReadonlySet<string> = new Set([
 ]);
 
 /** A whole answer of Chat Completions. */
-export function decodeAnswer(body: Uint8Array, type: string, quirks: Quirks): ChatResponse {
+export function decodeAnswer(body: Uint8Array, type: string, quirks: Quirks, reads?: Dialect): ChatResponse {
   const json = utf8(body);
   const answer = parseObject(json);
   throwError(answer, quirks);
@@ -54,6 +56,7 @@ export function decodeAnswer(body: Uint8Array, type: string, quirks: Quirks): Ch
   }
   const rest = unknownFields(answer, known, json, []);
   if (rest !== '') response.extra[type] = rest;
+  if (reads === 'openai' && isOwnAnswer(answer, response)) response.source = json;
   return response;
 }
 
@@ -71,13 +74,15 @@ function wholeChoice(piece: ChunkChoice, delta: Delta) {
 export class ChunkReader implements StreamDecoder {
   readonly #type: string;
   readonly #quirks: Quirks;
+  readonly #reads: Dialect | undefined;
   readonly #choices: ChoiceReader[] = [];
   readonly #texts = new TextEvents();
   #done = false;
 
-  constructor(type: string, quirks: Quirks) {
+  constructor(type: string, quirks: Quirks, reads?: Dialect) {
     this.#type = type;
     this.#quirks = quirks;
+    this.#reads = reads;
   }
 
   push(frame: Frame, emit: EmitChunk): void {
@@ -99,6 +104,7 @@ export class ChunkReader implements StreamDecoder {
     chunk.usage = usageOf(event, this.#type, json);
     const rest = unknownFields(event, known, json, []);
     if (rest !== '') chunk.extra[this.#type] = rest;
+    if (this.#reads === 'openai' && isOwnEvent(event, json, chunk)) chunk.source = json;
     if (Array.isArray(choices)) this.#texts.learn(json, choices, chunk);
     emit(chunk);
   }
@@ -111,7 +117,9 @@ export class ChunkReader implements StreamDecoder {
     const chunk = this.#texts.chunk();
     for (const { index, delta } of chunk.choices) {
       const reader = this.#choices.find((choice) => choice.index === index);
-      if (delta !== undefined && reader !== undefined) delta.content = reader.words(words);
+      if (delta === undefined || reader === undefined) continue;
+      delta.content = reader.words(words);
+      if (chunk.source !== undefined) chunk.source = delta.content === words ? json : undefined;
     }
     emit(chunk);
     return true;

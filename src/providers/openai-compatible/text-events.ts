@@ -44,7 +44,7 @@ export class TextEvents {
     return spelled(json.slice(from, end));
   }
 
-  /** What an event of the known form says, without its words. */
+  /** What an event of the known form says, without its words; the `source` is that of the event it is known by. */
   chunk(): ChatChunk {
     const chunk = newChunk();
     const form = this.#form;
@@ -54,6 +54,7 @@ export class TextEvents {
     chunk.created = form.chunk.created;
     chunk.systemFingerprint = form.chunk.systemFingerprint;
     chunk.serviceTier = form.chunk.serviceTier;
+    chunk.source = form.chunk.source;
     chunk.choices = [newChunkChoice(form.index, newDelta())];
     return chunk;
   }

@@ -1,13 +1,12 @@
-import { FinishReason, type StreamChatCompletionResponse } from '../../../../gen/es/llmbridge/v1/chat_service_pb.ts';
+import { FinishReason } from '../../../../gen/es/llmbridge/v1/chat_service_pb.ts';
 import type { GatewayReport } from '../../../../gen/es/llmbridge/v1/report_pb.ts';
 import type { Usage } from '../../../../gen/es/llmbridge/v1/usage_pb.ts';
 import { Collector } from '../../../kernel/collect.ts';
-import { newChunk, newChunkChoice, newDelta } from '../../../kernel/messages.ts';
+import { type ChatChunk, newChunk, newChunkChoice, newDelta } from '../../../kernel/messages.ts';
 import { ChoiceWriter } from './delta-json.ts';
 import { extraMembers, object, quote, stringMember } from './json-writer.ts';
 import { orderMember } from './message-json.ts';
-import { reportJson } from './report-json.ts';
-import { answerMembers, sealedJson } from './response.ts';
+import { answerMembers, sealedJson, withReport } from './response.ts';
 import { usageJson } from './usage-json.ts';
 
 export interface ChunkOptions {
@@ -16,17 +15,18 @@ export interface ChunkOptions {
   readonly legacyFunctions: boolean;
 }
 
-type Head = Pick<StreamChatCompletionResponse, 'id' | 'created' | 'model' | 'serviceTier' | 'systemFingerprint'>;
+type Head = Pick<ChatChunk, 'id' | 'created' | 'model' | 'serviceTier' | 'systemFingerprint'>;
 
 /**
  * Writes a stream as OpenAI's `chat.completion.chunk`s. Usage is kept for a last chunk without choices, sent only if
  * asked for. The report rides on the last chunk: on that one, else on the one that tells the finish reason, which is
- * held back until something follows or the answer is whole, since clients expect a choice in every other chunk.
+ * held back until something follows or the answer is whole, since clients expect a choice in every other chunk. A chunk
+ * that has the text which it was read from goes out as that.
  */
 export class ChunkWriter {
   readonly #options: ChunkOptions;
   readonly #choices = new Map<number, ChoiceWriter>();
-  #last: StreamChatCompletionResponse | undefined;
+  #last: ChatChunk | undefined;
   #held: string | undefined;
   /** What every chunk of an answer begins with. */
   #head: string | undefined;
@@ -35,6 +35,8 @@ export class ChunkWriter {
   readonly #collector = new Collector();
   #hasParts = false;
   #usage: Usage | undefined;
+  /** The chunk that told it, as it came. */
+  #usageSource: string | undefined;
   #report: GatewayReport | undefined;
   /** Words that the collector has not been told yet, and whose. */
   #words = '';
@@ -45,15 +47,19 @@ export class ChunkWriter {
   }
 
   /** The texts of the chunks that are ready now, each a JSON object. */
-  push(chunk: StreamChatCompletionResponse): string[] {
+  push(chunk: ChatChunk): string[] {
     if (chunk.sealed !== undefined) return [`{"sealed":${sealedJson(chunk.sealed)}}`];
     this.#last = chunk;
+    const source = this.#options.legacyFunctions ? undefined : chunk.source;
     const words = wordsOf(chunk);
-    if (words !== undefined) return this.#plain(chunk, words);
-    if (chunk.usage !== undefined) this.#usage = chunk.usage;
+    if (words !== undefined) return this.#plain(chunk, words, source);
+    if (chunk.usage !== undefined) {
+      this.#usage = chunk.usage;
+      this.#usageSource = chunk.choices.length === 0 ? source : undefined;
+    }
     if (chunk.report !== undefined) this.#report = chunk.report;
     const extra = extraMembers(chunk.extra, answerMembers);
-    if (chunk.choices.length === 0 && extra === '') return [];
+    if (chunk.choices.length === 0 && (source === undefined ? extra === '' : chunk.usage !== undefined)) return [];
 
     this.#tell();
     this.#collector.add(chunk);
@@ -67,7 +73,7 @@ export class ChunkWriter {
       choices += (choices === '' ? '' : ',') + writer.write(choice, finishing ? this.#orderOf(choice.index) : '');
       finished &&= finishing;
     }
-    const text = this.#chunk(chunk, choices, extra + (this.#options.includeUsage ? '"usage":null,' : ''));
+    const text = source ?? this.#chunk(chunk, choices, extra + (this.#options.includeUsage ? '"usage":null,' : ''));
     if (finished) this.#held = text;
     else ready.push(text);
     return ready;
@@ -82,28 +88,34 @@ export class ChunkWriter {
 
   /** The last chunks of a whole answer. */
   end(): string[] {
-    const report = this.#report === undefined ? '' : `"llmbridge":${reportJson(this.#report)},`;
     const last = this.#last;
     if (this.#options.includeUsage && last !== undefined) {
       const usage = this.#usage === undefined ? 'null' : usageJson(this.#usage);
-      return [...this.flush(), this.#chunk(last, '', `"usage":${usage},${report}`)];
+      const text = this.#usageSource ?? this.#chunk(last, '', `"usage":${usage},`);
+      return [...this.flush(), withReport(text, this.#report)];
     }
     const [held] = this.flush();
-    if (held !== undefined) return [report === '' ? held : `${held.slice(0, -1)},${report.slice(0, -1)}}`];
-    return report === '' || last === undefined ? [] : [this.#chunk(last, '', report)];
+    if (held !== undefined) return [withReport(held, this.#report)];
+    return this.#report === undefined || last === undefined
+      ? []
+      : [withReport(this.#chunk(last, '', ''), this.#report)];
   }
 
   /** A chunk of nothing but words, as nearly all are. */
-  #plain(chunk: StreamChatCompletionResponse, words: Words): string[] {
+  #plain(chunk: ChatChunk, words: Words, source: string | undefined): string[] {
     const { index, content } = words;
     if (index !== this.#wordsOf) this.#tell();
     this.#wordsOf = index;
     this.#words += content;
     this.#writerOf(index).text();
-    const usage = this.#options.includeUsage ? ',"usage":null' : '';
-    const text = `{${this.#headOf(chunk)}"choices":[{"index":${index},"delta":{"content":${quote(content)}},"logprobs":null,"finish_reason":null}]${usage}}`;
+    const text = source ?? this.#wordsJson(chunk, words);
     if (this.#held === undefined) return [text];
     return [...this.flush(), text];
+  }
+
+  #wordsJson(chunk: ChatChunk, { index, content }: Words): string {
+    const usage = this.#options.includeUsage ? ',"usage":null' : '';
+    return `{${this.#headOf(chunk)}"choices":[{"index":${index},"delta":{"content":${quote(content)}},"logprobs":null,"finish_reason":null}]${usage}}`;
   }
 
   #writerOf(index: number): ChoiceWriter {
@@ -132,12 +144,12 @@ export class ChunkWriter {
     return message === undefined || message.parts.length === 0 ? '' : orderMember(message);
   }
 
-  #chunk(chunk: StreamChatCompletionResponse, choices: string, rest: string): string {
+  #chunk(chunk: ChatChunk, choices: string, rest: string): string {
     return object(`${this.#headOf(chunk)}"choices":[${choices}],${rest}`);
   }
 
   /** A chunk that does not repeat what the first ones said is completed from them: clients expect it in each. */
-  #headOf(chunk: StreamChatCompletionResponse): string {
+  #headOf(chunk: ChatChunk): string {
     const told = this.#told;
     const same =
       told !== undefined &&
@@ -169,7 +181,7 @@ interface Words {
 }
 
 /** The words of a chunk that has one choice and nothing else in it. */
-function wordsOf(chunk: StreamChatCompletionResponse): Words | undefined {
+function wordsOf(chunk: ChatChunk): Words | undefined {
   const { choices } = chunk;
   const choice = choices[0];
   const delta = choice?.delta;

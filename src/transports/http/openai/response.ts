@@ -1,5 +1,7 @@
-import type { ChatCompletionResponse, Choice } from '../../../../gen/es/llmbridge/v1/chat_service_pb.ts';
+import type { Choice } from '../../../../gen/es/llmbridge/v1/chat_service_pb.ts';
+import type { GatewayReport } from '../../../../gen/es/llmbridge/v1/report_pb.ts';
 import type { SealedPayload } from '../../../../gen/es/llmbridge/v1/sealed_pb.ts';
+import type { ChatResponse } from '../../../kernel/messages.ts';
 import { toBase64 } from './base64.ts';
 import { finishJson, logprobsJson } from './choice-json.ts';
 import { extraMembers, object, positiveMember, quote, stringMember, trueMember } from './json-writer.ts';
@@ -16,10 +18,11 @@ export const choiceMembers: ReadonlySet<string> = new Set(
   'index message delta logprobs finish_reason native_finish_reason'.split(' '),
 );
 
-/** A whole answer as OpenAI's `chat.completion`. */
-export function encodeResponse(response: ChatCompletionResponse, legacyFunctions: boolean): string {
-  const { usage, report, sealed } = response;
+/** A whole answer as OpenAI's `chat.completion`: the provider's own text, where it is one, with the report in it. */
+export function encodeResponse(response: ChatResponse, legacyFunctions: boolean): string {
+  const { usage, report, sealed, source } = response;
   if (sealed !== undefined) return `{"sealed":${sealedJson(sealed)}}`;
+  if (source !== undefined && !legacyFunctions) return withReport(source, report);
   let choices = '';
   for (const choice of response.choices) choices += (choices === '' ? '' : ',') + choiceJson(choice, legacyFunctions);
   return object(
@@ -30,6 +33,13 @@ export function encodeResponse(response: ChatCompletionResponse, legacyFunctions
       extraMembers(response.extra, answerMembers) +
       (report === undefined ? '' : `"llmbridge":${reportJson(report)}`),
   );
+}
+
+/** The text of an object that has members, with the report as its last one. */
+export function withReport(json: string, report: GatewayReport | undefined): string {
+  if (report === undefined) return json;
+  const end = json.lastIndexOf('}');
+  return `${json.slice(0, end)},"llmbridge":${reportJson(report)}${json.slice(end)}`;
 }
 
 function choiceJson(choice: Choice, legacyFunctions: boolean): string {
