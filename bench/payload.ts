@@ -1,4 +1,4 @@
-import { create, fromJson, toBinary } from '@bufbuild/protobuf';
+import { create, fromJson, toBinary, toJsonString } from '@bufbuild/protobuf';
 import { StructSchema } from '@bufbuild/protobuf/wkt';
 import { ChatCompletionRequestSchema } from '../gen/es/llmbridge/v1/chat_service_pb.ts';
 import { Role } from '../gen/es/llmbridge/v1/content_pb.ts';
@@ -29,21 +29,21 @@ export const requestOfSize = (bytes: number): string =>
     messages: [{ role: 'user', content: question.repeat(Math.ceil(bytes / question.length)).slice(0, bytes) }],
   });
 
+const message = create(ChatCompletionRequestSchema, {
+  model: MODEL,
+  messages: [
+    { role: Role.SYSTEM, content: system },
+    { role: Role.USER, content: question },
+  ],
+  temperature: 0.7,
+  maxTokens: 200,
+});
+
 /** The same request as a gRPC message; the method that streams takes the same. */
-export function grpcMessage(): Uint8Array {
-  return toBinary(
-    ChatCompletionRequestSchema,
-    create(ChatCompletionRequestSchema, {
-      model: MODEL,
-      messages: [
-        { role: Role.SYSTEM, content: system },
-        { role: Role.USER, content: question },
-      ],
-      temperature: 0.7,
-      maxTokens: 200,
-    }),
-  );
-}
+export const grpcMessage = (): Uint8Array => toBinary(ChatCompletionRequestSchema, message);
+
+/** The same as protobuf's JSON, as Connect takes it. */
+export const protoJson = (): string => toJsonString(ChatCompletionRequestSchema, message);
 
 /** The same as a google.protobuf.Struct, for a server without types of its own. */
 export const structMessage = (stream: boolean): Uint8Array =>

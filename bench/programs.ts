@@ -86,6 +86,14 @@ const everything: GatewayParts = { lanes: true, limits: 'memory' };
 export const startGateways = (bench: Bench, upstream: number): Promise<Target[]> =>
   Promise.all([...bench.gateways].map(([name, main]) => startGateway(bench, name, main, upstream, everything)));
 
+/** All gateways, with lanes and without. */
+export async function startWithAndWithoutLanes(bench: Bench, upstream: number): Promise<Target[]> {
+  const off = [...bench.gateways].map(([name, main]) =>
+    startGateway(bench, `${name}, lanes off`, main, upstream, { ...everything, lanes: false }),
+  );
+  return [...(await startGateways(bench, upstream)), ...(await Promise.all(off))];
+}
+
 /** All programs that are measured side by side. */
 export async function startAll(bench: Bench, upstream: number): Promise<Target[]> {
   const { core, folder, floor, goModel, references } = bench;

@@ -4,7 +4,15 @@ import { join } from 'node:path';
 import { authorization } from './gateway.ts';
 import { checkGrpc, checkHttp, h2load, type Load, type LoadMaker, readStreams, wrk } from './load.ts';
 import { framed, jsonAnswer, jsonRequest, requestOfSize, streamEvents, streamRequest } from './payload.ts';
-import { type Bench, type GrpcForm, startAll, startGateway, startGateways, type Target } from './programs.ts';
+import {
+  type Bench,
+  type GrpcForm,
+  startAll,
+  startGateway,
+  startWithAndWithoutLanes,
+  type Target,
+} from './programs.ts';
+import { webScenarios } from './web.ts';
 
 /** What an upstream says to all. */
 export type Upstream = 'whole' | 'burst' | 'paced';
@@ -191,12 +199,7 @@ export const scenarios: readonly Scenario[] = [
     part: 'lanes',
     title: 'gRPC, 8 connections of 8 streams, lanes on and off',
     upstream: 'whole',
-    async targets(bench, upstream) {
-      const off = [...bench.gateways].map(([name, main]) =>
-        startGateway(bench, `${name}, lanes off`, main, upstream, { lanes: false, limits: 'memory' }),
-      );
-      return [...(await startGateways(bench, upstream)), ...(await Promise.all(off))];
-    },
+    targets: startWithAndWithoutLanes,
     check: checkUnary,
     run: (target, maker, seconds) => h2load(maker, unaryLoad(target, 8, 8, seconds)),
   },
@@ -219,6 +222,7 @@ export const scenarios: readonly Scenario[] = [
     check: checkJson,
     run: ({ port }, maker, seconds) => wrk(maker, port, jsonRequest, 64, seconds),
   },
+  ...webScenarios,
   burstSse,
   overBothClients('clients', json('json', 64)),
   overBothClients('clients-burst', burstSse),
