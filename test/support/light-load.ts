@@ -64,8 +64,14 @@ export async function startLightProvider(): Promise<LightProvider> {
   };
 }
 
-/** What came of a call: nothing, or what was wrong with its answer. */
-export type LightEnd = (wrong: string | undefined) => void;
+/** What came of a call: whole, or an error that names its code, or all that came where it is neither. */
+export interface LightEnding {
+  readonly whole: boolean;
+  readonly code: string | undefined;
+  readonly received: string;
+}
+
+export type LightEnd = (ending: LightEnding) => void;
 
 /** A keep-alive connection that carries one call at a time. */
 export class LightCaller {
@@ -122,8 +128,11 @@ export class LightCaller {
   #end(): void {
     this.busy = false;
     const received = this.#received;
-    const right = received.startsWith('HTTP/1.1 200 ') && received.includes(this.#mark) && this.#complete(received);
-    this.#done(right ? undefined : received.slice(0, 600) || 'the connection was closed');
+    const ended = this.#complete(received);
+    const done = this.#complete === isWholeJson || received.includes('data: [DONE]');
+    const whole = ended && done && received.startsWith('HTTP/1.1 200 ') && received.includes(this.#mark);
+    const code = ended && !whole ? /"error":\{.*"code":"(\w+)"/s.exec(received)?.[1] : undefined;
+    this.#done({ whole, code, received });
   }
 }
 
@@ -152,7 +161,6 @@ function isWholeJson(received: string): boolean {
   return head >= 0 && length !== undefined && received.length >= head + 4 + Number(length);
 }
 
-/** An error has a length, also of a stream. */
+/** An error has a length, also of a stream that did not begin. */
 const isWholeStream = (received: string): boolean =>
-  received.endsWith('data: [DONE]\n\n\r\n0\r\n\r\n') ||
-  (!received.startsWith('HTTP/1.1 200 ') && isWholeJson(received));
+  received.endsWith('\r\n0\r\n\r\n') || (!received.startsWith('HTTP/1.1 200 ') && isWholeJson(received));
