@@ -21,14 +21,14 @@ const opened = (): OpenPage => {
 };
 
 const grpcCallers: readonly Caller[] = [grpcJs, protoLoader, goClient, pythonClient, javaClient, grpcurlCaller];
-const callers: readonly Caller[] = [
+/** Callers of protocols that a lane serves, and connect-es where lanes are off. */
+const rpcCallers: readonly Caller[] = [
   ...grpcCallers,
   browserCaller('grpc-web', opened),
   browserCaller('connect', opened),
   browserCaller('connect-json', opened),
-  openaiNode,
-  curl,
 ];
+const callers: readonly Caller[] = [...rpcCallers, openaiNode, curl];
 
 const simulated = { model: 'sim', content: '你好！ Tell me something.', maxTokens: 12 };
 const real = { ...simulated, model: 'tiny-random' };
@@ -63,11 +63,11 @@ afterAll(async () => {
   await llama?.stop();
 });
 
-/** The same questions by each caller that is there, whole and streamed; gRPC's without lanes too. */
+/** The same questions by each caller that is there, whole and streamed; those of RPC protocols without lanes too. */
 function byEach(ask: (mode: 'chat' | 'stream', connection: () => Connection) => void): void {
   const ways = [
     ...callers.map((caller) => ({ caller, name: caller.name, port: () => gateway.port })),
-    ...grpcCallers.map((caller) => ({ caller, name: `${caller.name}, lanes off`, port: () => reference.port })),
+    ...rpcCallers.map((caller) => ({ caller, name: `${caller.name}, lanes off`, port: () => reference.port })),
   ];
   for (const { caller, name, port } of ways) {
     suite(name, caller.needs, () => {

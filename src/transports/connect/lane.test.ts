@@ -66,10 +66,12 @@ const rejection = (promise: Promise<unknown>): Promise<ConnectError> =>
     (thrown: unknown) => ConnectError.from(thrown),
   );
 
-const viaConnect: [string, Make, Partial<ServerOptions>] = ['gRPC without its lane', grpc, { lanes: false }];
-const everyWay = Object.entries(transports).map(([name, make]): typeof viaConnect => [name, make, {}]);
+const everyWay = Object.entries(transports).flatMap(([name, make]): [string, Make, Partial<ServerOptions>][] => [
+  [name, make, {}],
+  [`${name}, lanes off`, make, { lanes: false }],
+]);
 
-describe.each([...everyWay, viaConnect])('%s', (_name, make, options) => {
+describe.each(everyWay)('%s', (_name, make, options) => {
   const open = (
     methods: { unary?: Unary; stream?: Stream } = {},
     more: Partial<ServerOptions> = {},
@@ -357,7 +359,7 @@ describe('unknown methods', () => {
   });
 });
 
-describe('gRPC-web in base64', () => {
+describe.each([true, false])('gRPC-web in base64 (lanes %s)', (lanes) => {
   const request = envelope(
     toBinary(ChatCompletionRequestSchema, create(ChatCompletionRequestSchema, { model: 'abc' })),
   );
@@ -367,7 +369,7 @@ describe('gRPC-web in base64', () => {
     ['whole', (text: string) => text],
     ['in lines', (text: string) => text.replace(/.{5}/g, '$&\r\n')],
   ])('is read and written (%s)', async (_name, shape) => {
-    const port = await openWith();
+    const port = await openWith({}, { lanes });
     const reply = await requestH2(connect(port), headers, shape(request.toString('base64')));
     expect(reply.headers['content-type']).toBe('application/grpc-web-text+proto');
     const parts = reply.body.toString().match(/[^=]+=*/g) ?? [];
@@ -378,7 +380,7 @@ describe('gRPC-web in base64', () => {
   });
 
   it.each(['!!!!', 'AAA', 'AA=A'])('that is none is a typed error: %s', async (body) => {
-    const port = await openWith();
+    const port = await openWith({}, { lanes });
     const reply = await requestH2(connect(port), headers, body);
     const parts = reply.body.toString().match(/[^=]+=*/g) ?? [];
     expect(Buffer.concat(parts.map((part) => Buffer.from(part, 'base64'))).toString()).toContain('grpc-status: 3');
@@ -417,14 +419,17 @@ describe('a GET of Connect', () => {
   });
 });
 
-it('passes over fields of JSON that the contract does not have, as of binary', async () => {
-  const port = await openWith();
-  const body = '{"model":"m","noSuchField":{"a":[1]},"messages":[{"odd":1}]}';
-  const reply = await requestH2(connect(port), { ':path': unaryPath, 'content-type': 'application/json' }, body);
-  expect([reply.headers[':status'], reply.body.toString()]).toEqual([200, '{"id":"m"}']);
-});
+it.each([true, false])(
+  'passes over fields of JSON that the contract does not have, as of binary (lanes %s)',
+  async (lanes) => {
+    const port = await openWith({}, { lanes });
+    const body = '{"model":"m","noSuchField":{"a":[1]},"messages":[{"odd":1}]}';
+    const reply = await requestH2(connect(port), { ':path': unaryPath, 'content-type': 'application/json' }, body);
+    expect([reply.headers[':status'], reply.body.toString()]).toEqual([200, '{"id":"m"}']);
+  },
+);
 
-describe('a deadline that has passed', () => {
+describe.each([true, false])('a deadline that has passed (lanes %s)', (lanes) => {
   it.each([
     ['application/json', 'connect-timeout-ms', '0'],
     ['application/connect+json', 'connect-timeout-ms', '0'],
@@ -435,7 +440,7 @@ describe('a deadline that has passed', () => {
     const method = async () => {
       invoked = true;
     };
-    const port = await openWith({ unary: method, stream: method });
+    const port = await openWith({ unary: method, stream: method }, { lanes });
     const isStream = type.includes('connect+');
     const body = type === 'application/json' ? '{}' : envelope(Buffer.from(isStream ? '{}' : ''));
     const path = isStream ? streamPath : unaryPath;
@@ -487,6 +492,7 @@ it.each([true, false])('refuses a second message of a unary call (lanes %s)', as
 
 it.each([
   ['HTTP/1.1', true],
+  ['HTTP/1.1', false],
   ['HTTP/2', true],
   ['HTTP/2', false],
 ])('cuts off a caller that does not read its answer (%s, lanes %s)', async (version, lanes) => {
@@ -532,16 +538,18 @@ it.each([
   expect(port.ended).toMatchObject([{ fault: { reason: 'CANCELLED' } }]);
 });
 
-it('ends every call of a connection that is gone, those that wait behind another too', async () => {
-  const port = await openWith({
-    unary: (call) => new Promise((_resolve, reject) => void call.cancellation.onCancel(reject)),
-  });
-  const socket = net.connect(port.port, '127.0.0.1');
-  const head = `POST ${unaryPath} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}`;
-  socket.write(head.repeat(12));
-  await port.whenBegun(12);
-  socket.destroy();
-  await port.whenEnded(12);
-  expect(port.server.inFlight).toBe(0);
-  expect(port.ended.map(({ fault }) => fault?.reason)).toEqual(Array(12).fill('CANCELLED'));
-});
+it.each([true, false])(
+  'ends every call of a connection that is gone, those that wait behind another too (lanes %s)',
+  async (lanes) => {
+    const unary: Unary = (call) => new Promise((_resolve, reject) => void call.cancellation.onCancel(reject));
+    const port = await openWith({ unary }, { lanes });
+    const socket = net.connect(port.port, '127.0.0.1');
+    const head = `POST ${unaryPath} HTTP/1.1\r\nhost: a\r\ncontent-type: application/json\r\ncontent-length: 2\r\n\r\n{}`;
+    socket.write(head.repeat(12));
+    await port.whenBegun(12);
+    socket.destroy();
+    await port.whenEnded(12);
+    expect(port.server.inFlight).toBe(0);
+    expect(port.ended.map(({ fault }) => fault?.reason)).toEqual(Array(12).fill('CANCELLED'));
+  },
+);
