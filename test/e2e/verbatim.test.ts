@@ -262,6 +262,16 @@ describe('what the caller would not understand as it came is said in OpenAI’s 
       event(delta('{"tool_calls":[{"id":"a","type":"function","function":{"name":"f","arguments":"{}"}}]}')),
       { tool_calls: [{ index: 0, id: 'a', type: 'function', function: { name: 'f', arguments: '{}' } }] },
     ],
+    [
+      'an image without an index',
+      event(delta('{"images":[{"type":"image_url","image_url":{"url":"https://a.test/i"}}]}')),
+      { images: [{ index: 0, type: 'image_url', image_url: { url: 'https://a.test/i' } }] },
+    ],
+    [
+      'an event in several lines',
+      event(delta('{"content":"so"}')).replace('"choices"', '\ndata: "choices"'),
+      { content: 'so' },
+    ],
   ])('%s', async (_name, foreign, said) => {
     answers.set('m', stream(first, foreign, event(delta('{"content":"z"}')), finish));
     const got = await ask(question('second/m', streaming));
@@ -279,6 +289,14 @@ describe('what the caller would not understand as it came is said in OpenAI’s 
       ({ choices }) => (choices?.[0]?.['delta'] as { content?: string } | undefined)?.content ?? '',
     );
     expect(texts).toEqual(['', 'a', '', '😀', 'b', '']);
+  });
+
+  test('an event with nothing to show but what is put into the one before', async () => {
+    const counted = '"usage":{"prompt_tokens":1,"completion_tokens":2,"total_tokens":3,"cached_tokens":1}';
+    answers.set('m', stream(first, finish, event('', `,${counted},"x":1.0`)));
+    const got = await ask(question('first/m', streaming));
+    expect(parsed(got)).toHaveLength(2);
+    expect(members([...got.matchAll(/^data: (\{.*)$/gm)].at(-1)?.[1] ?? '').get('x')).toBe('1.0');
   });
 
   test('usage beside a choice, which only the gateway asked for', async () => {
