@@ -1,6 +1,7 @@
 import { once } from 'node:events';
 import * as http from 'node:http';
 import * as http2 from 'node:http2';
+import * as net from 'node:net';
 import { brotliCompressSync, brotliDecompressSync, gunzipSync, gzipSync } from 'node:zlib';
 import { create, toBinary } from '@bufbuild/protobuf';
 import fc from 'fast-check';
@@ -266,4 +267,49 @@ it('writes what comes in one turn in one piece, over HTTP/1.1 in one chunk', asy
   const frames = [...'abcdef'].map((id) => `\0\0\0\0\x03\n\x01${id}`).join('');
   expect(answer).toContain(`\r\n\r\n${frames.length.toString(16)}\r\n${frames}\r\n`);
   expect(answer).toMatch(/grpc-status: 0\r\n\r\n0\r\n\r\n$/);
+});
+
+describe.each([true, false])('a caller (lanes %s)', (lanes) => {
+  const half = (path: string, type: string) =>
+    `POST ${path} HTTP/1.1\r\nhost: a\r\ncontent-type: ${type}\r\ncontent-length: 20\r\n\r\n{"`;
+
+  it('that does not send on is told so', async () => {
+    const { port } = await open({}, { lanes, requestTimeoutMs: 80, headersTimeoutMs: 50 });
+    const socket = net.connect(port.port, '127.0.0.1');
+    closing.push(() => socket.destroy());
+    socket.write(half(unaryPath, 'application/json'));
+    const [answer] = (await once(socket, 'data')) as [Buffer];
+    expect(answer.toString()).toMatch(/^HTTP\/1\.1 504 .*"code":"deadline_exceeded"/s);
+    await port.whenEnded(1);
+    expect(port.ended[0]?.fault?.reason).toBe('CALLER_TIMEOUT');
+  });
+
+  it.each(['application/connect+json', 'application/grpc-web-text'])(
+    'that goes before its request is whole, or amid its answer, ends the call: %s',
+    async (type) => {
+      const stream: Stream = (call, _request, reply) => {
+        reply.message(chunk('a'));
+        return new Promise((_resolve, reject) => void call.cancellation.onCancel(reject));
+      };
+      const { port } = await open({ stream }, { lanes });
+      const early = net.connect(port.port, '127.0.0.1');
+      early.write(half(streamPath, type));
+      await port.whenBegun(1);
+      early.resetAndDestroy();
+      await port.whenEnded(1);
+      const body = bodyOf(type, message(type, 'm'));
+      const request = http.request(`${port.url}${streamPath}`, { method: 'POST', headers: { 'content-type': type } });
+      request.on('error', () => {});
+      request.end(body);
+      const [reply] = (await once(request, 'response')) as [http.IncomingMessage];
+      await once(
+        reply.on('error', () => {}),
+        'data',
+      );
+      request.destroy();
+      await port.whenEnded(2);
+      expect(port.ended.map(({ fault }) => fault?.reason)).toEqual(['CANCELLED', 'CANCELLED']);
+      expect(port.server.inFlight).toBe(0);
+    },
+  );
 });
