@@ -60,7 +60,7 @@ export function isOwnEvent(raw: JsonObject, json: string, { choices, usage }: Ch
     if (first.delta?.role !== 0 && delta['role'] !== 'assistant') return false;
     if (!isOwnMessage(delta, said) || !ownCalls(delta, said.toolCalls, true)) return false;
   }
-  return at === choices.length;
+  return true;
 }
 
 type Sum = { -readonly [K in keyof Said]: Said[K] } & { toolCalls: ToolCallDelta[] };
