@@ -2,6 +2,7 @@ import { constants, type Http2ServerRequest } from 'node:http2';
 import type { Readable } from 'node:stream';
 import { Fault } from '../kernel/fault.ts';
 import type { ServerRequest } from './listener.ts';
+import type { SurfaceRequest } from './surface-io.ts';
 
 /**
  * A request's body as chunks to be pulled. Unlike Node's own iterator it does not destroy the request when the reader
@@ -89,7 +90,11 @@ export const discardMs = 5_000;
  * Reads away what is left of the body of a request that was answered without it, so that the peer, blocked in its
  * write, comes to read the answer. Bounded: a peer that goes on is cut off.
  */
-export function discard(request: ServerRequest): void {
+export function discard(request: SurfaceRequest): void {
+  if ('discard' in request) {
+    request.discard();
+    return;
+  }
   discardRest(request, () => {
     if ('stream' in request) closeStream(request);
     else request.destroy();

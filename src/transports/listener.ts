@@ -6,6 +6,9 @@ import * as tls from 'node:tls';
 import { discardMs } from './body.ts';
 import { Http2Response } from './http2-response.ts';
 import type { ServerOptions, TlsOptions } from './parts.ts';
+import { createPlainEngine, type PlainEngine } from './plain/engine.ts';
+import { handOver, routeByPreface, type ToH1 } from './preface.ts';
+import type { SurfaceHandler } from './surface-io.ts';
 
 export type ServerRequest = http.IncomingMessage | http2.Http2ServerRequest;
 
@@ -30,6 +33,8 @@ export type StreamHandler = (stream: http2.ServerHttp2Stream, headers: http2.Inc
 export interface ListenerHandlers {
   readonly request: RequestHandler;
   readonly stream?: StreamHandler;
+  /** Serves plain HTTP/1.1 requests below Node's, for these paths. */
+  readonly plain?: { readonly paths: readonly string[]; readonly request: SurfaceHandler };
   /** What Node could not read as HTTP/1.1, or an error of the socket; `last` answers the connection's last request. */
   unreadable(error: Error, socket: Duplex, last: http.ServerResponse | undefined): void;
 }
@@ -55,6 +60,7 @@ export type ListenerOptions = Pick<
   | 'port'
   | 'tls'
   | 'maxHeaderBytes'
+  | 'maxRequestBytes'
   | 'maxConcurrentStreams'
   | 'headersTimeoutMs'
   | 'requestTimeoutMs'
@@ -67,10 +73,17 @@ export async function createListener(options: ListenerOptions, handlers: Listene
   const sessions = new Set<http2.ServerHttp2Session>();
   const h1 = createHttp1(options, handlers);
   const h2 = createHttp2(options, handlers, sessions);
+  const plain = handlers.plain && createPlain(options, handlers, handlers.plain, h1);
+  const toH1: ToH1 = (socket, seen) => {
+    if (plain !== undefined) plain.take(socket, seen);
+    else if (seen !== undefined) handOver(h1, socket, seen);
+    else h1.emit('connection', socket);
+  };
   let retired = false;
 
-  const server = options.tls === undefined ? net.createServer(tcp) : createTls(options, options.tls, h1, h2);
-  if (options.tls === undefined) server.on('connection', (socket) => routeByPreface(socket, options, h1, h2));
+  const server = options.tls === undefined ? net.createServer(tcp) : createTls(options, options.tls, toH1, h2);
+  if (options.tls === undefined)
+    server.on('connection', (socket) => routeByPreface(socket, options.headersTimeoutMs, toH1, h2));
   server.on('connection', (socket: net.Socket) => {
     sockets.add(socket);
     socket.once('close', () => sockets.delete(socket));
@@ -107,11 +120,15 @@ export async function createListener(options: ListenerOptions, handlers: Listene
       // Neither of the two ever listened; they report that, and close their idle connections.
       h1.close(ignore);
       h1.closeIdleConnections();
+      plain?.retire();
       // GOAWAY names the last stream that is served: callers may safely repeat what they sent after it.
       for (const session of sessions) session.close();
     },
 
-    closeIdle: () => h1.closeIdleConnections(),
+    closeIdle() {
+      h1.closeIdleConnections();
+      plain?.closeIdle();
+    },
 
     destroy() {
       listener.retire();
@@ -157,6 +174,20 @@ function createHttp1(options: ListenerOptions, { request, unreadable }: Listener
   // It never listens itself, and only an http.Server that listens looks after its timeouts.
   h1.emit('listening');
   return h1;
+}
+
+function createPlain(
+  options: ListenerOptions,
+  { unreadable }: ListenerHandlers,
+  { paths, request }: NonNullable<ListenerHandlers['plain']>,
+  h1: http.Server,
+): PlainEngine {
+  return createPlainEngine(options, {
+    paths,
+    request,
+    handOver: (socket, bytes) => handOver(h1, socket, bytes),
+    unreadable: (error, socket) => unreadable(error, socket, undefined),
+  });
 }
 
 /**
@@ -230,41 +261,13 @@ function watchPeer(session: http2.ServerHttp2Session, options: ListenerOptions):
   });
 }
 
-const preface = Buffer.from('PRI');
-
-function routeByPreface(socket: net.Socket, options: ListenerOptions, h1: http.Server, h2: http2.Http2Server): void {
-  let seen: Buffer = Buffer.alloc(0);
-  const giveUp = (): void => {
-    socket.destroy();
-  };
-  const decide = (chunk: Buffer): void => {
-    seen = seen.length === 0 ? chunk : Buffer.concat([seen, chunk]);
-    const compared = Math.min(seen.length, preface.length);
-    const same = seen.compare(preface, 0, compared, 0, compared) === 0;
-    if (same && compared < preface.length) return;
-    socket.off('data', decide);
-    socket.off('end', giveUp);
-    socket.off('timeout', giveUp);
-    socket.setTimeout(0);
-    socket.pause();
-    socket.unshift(seen);
-    if (same) socket.allowHalfOpen = false;
-    (same ? h2 : h1).emit('connection', socket);
-    process.nextTick(() => socket.resume());
-  };
-  socket.setTimeout(options.headersTimeoutMs);
-  socket.once('timeout', giveUp);
-  socket.once('end', giveUp);
-  socket.on('data', decide);
-}
-
 const contextOf = ({ cert, key, clientCa }: TlsOptions): tls.SecureContextOptions => ({
   cert,
   key,
   ...(clientCa !== undefined && { ca: clientCa }),
 });
 
-function createTls(options: ListenerOptions, material: TlsOptions, h1: http.Server, h2: http2.Http2Server): tls.Server {
+function createTls(options: ListenerOptions, material: TlsOptions, toH1: ToH1, h2: http2.Http2Server): tls.Server {
   const server = tls.createServer({
     noDelay: true,
     ...contextOf(material),
@@ -280,7 +283,8 @@ function createTls(options: ListenerOptions, material: TlsOptions, h1: http.Serv
       socket.destroy();
       return;
     }
-    (socket.alpnProtocol === 'h2' ? h2 : h1).emit('connection', socket);
+    if (socket.alpnProtocol === 'h2') h2.emit('connection', socket);
+    else toH1(socket);
   });
   server.on('tlsClientError', (_error, socket) => socket.destroy());
   return server;

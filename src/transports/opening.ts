@@ -2,10 +2,10 @@ import type { Http2Session } from 'node:http2';
 import { TLSSocket } from 'node:tls';
 import type { ClientCertificate, Protocol } from '../kernel/call.ts';
 import type { CallOpening } from './calls.ts';
-import type { ServerRequest } from './listener.ts';
+import type { SurfaceRequest } from './surface-io.ts';
 
 /** What a request's headers and socket tell of the call that it opens. */
-export function openingOf(request: ServerRequest, method: string, protocol: Protocol): CallOpening {
+export function openingOf(request: SurfaceRequest, method: string, protocol: Protocol): CallOpening {
   const { headers } = request;
   if ('stream' in request) return { method, protocol, headers, ...peerOf(request.stream.session) };
   const { socket } = request;

@@ -14,6 +14,7 @@ import { createHttpSurface } from './http/surface.ts';
 import { createListener, type RequestHandler } from './listener.ts';
 import type { ServerOptions, ServerParts, TlsOptions } from './parts.ts';
 import { pathOf } from './paths.ts';
+import type { SurfaceHandler } from './surface-io.ts';
 import { createWebLane } from './web/lane.ts';
 
 /** A gateway on its port. */
@@ -72,16 +73,24 @@ export async function createServer(
         if (req.url?.startsWith('/') === false) req.url = originForm(req.url);
       }
       if (cors(req, res) || web?.(req, res)) return;
-      (lane.route(req) ?? surface)(req, res);
+      (lane.route(req) ?? surface.handle)(req, res);
     } catch {
       if (!res.headersSent) res.writeHead(500);
+      res.end();
+    }
+  };
+  const plain: SurfaceHandler = (req, res) => {
+    try {
+      surface.handle(req, res);
+    } catch {
+      if (!res.headersSent) res.writeHead(500, { 'content-length': 0 });
       res.end();
     }
   };
   const grpc = createGrpcLane({ rpcs, open, parts, options, calls });
   const listener = await createListener(options, {
     request,
-    ...(options.lanes !== false && { stream: grpc }),
+    ...(options.lanes !== false && { stream: grpc, plain: { paths: surface.plainPaths, request: plain } }),
     unreadable: (error, socket, last) => refuseUnreadable(calls, error, socket, last),
   });
 

@@ -1,7 +1,7 @@
 import { brotliDecompress, gunzip, inflate, zstdDecompress } from 'node:zlib';
 import type { Clock } from '../../kernel/clock.ts';
 import { Fault } from '../../kernel/fault.ts';
-import type { ServerRequest } from '../listener.ts';
+import type { SurfaceRequest } from '../surface-io.ts';
 
 export interface BodyLimits {
   /** Largest body in bytes, before and after decompression. */
@@ -16,7 +16,13 @@ export type BodyDone = (fault: Fault | undefined, bytes: Buffer) => void;
 const nothing = Buffer.alloc(0);
 
 /** Reads and decompresses a request's body, within bounds of size and time. Never destroys the request: see `discard`. */
-export function readBody(request: ServerRequest, limits: BodyLimits, clock: Clock, done: BodyDone): void {
+export function readBody(request: SurfaceRequest, limits: BodyLimits, clock: Clock, done: BodyDone): void {
+  if ('collect' in request) {
+    request.collect((fate, bytes) =>
+      done(fate === 'whole' ? undefined : fate === 'late' ? late(limits) : gone(), bytes),
+    );
+    return;
+  }
   const coding = (request.headers['content-encoding'] ?? 'identity').trim().toLowerCase();
   if (coding !== 'identity' && !decoders.has(coding)) {
     done(new Fault('MEDIA_TYPE_UNSUPPORTED', 'content-encoding must be gzip, deflate, br or zstd'), nothing);
@@ -59,7 +65,7 @@ export function readBody(request: ServerRequest, limits: BodyLimits, clock: Cloc
     if (!over) finish(gone(), nothing);
   };
   const disarm = clock.after(limits.requestTimeoutMs, () => {
-    finish(new Fault('CALLER_TIMEOUT', `the body did not come within ${limits.requestTimeoutMs} ms`), nothing);
+    finish(late(limits), nothing);
   });
   request.on('data', onData);
   request.once('end', () => finish(undefined, chunks === undefined ? (first ?? nothing) : Buffer.concat(chunks, size)));
@@ -69,6 +75,9 @@ export function readBody(request: ServerRequest, limits: BodyLimits, clock: Cloc
 }
 
 const gone = () => new Fault('CANCELLED', 'the caller went away before the body was whole');
+
+const late = ({ requestTimeoutMs }: BodyLimits) =>
+  new Fault('CALLER_TIMEOUT', `the body did not come within ${requestTimeoutMs} ms`);
 
 const tooLarge = ({ maxRequestBytes }: BodyLimits) =>
   new Fault('TOO_LARGE', `the body is larger than ${maxRequestBytes} bytes`);
@@ -97,8 +106,8 @@ function decompress(coding: string, bytes: Buffer, limits: BodyLimits, done: Bod
 }
 
 /** Refuses a body that does not say that it is JSON: no page of another origin can send that unasked. */
-export function requireJson(request: ServerRequest): void {
-  const [type = '', ...parameters] = (request.headers['content-type'] ?? '').toLowerCase().split(';');
+export function requireJson({ headers }: Pick<SurfaceRequest, 'headers'>): void {
+  const [type = '', ...parameters] = (headers['content-type'] ?? '').toLowerCase().split(';');
   const charset = parameters.map((text) => text.trim()).find((text) => text.startsWith('charset='));
   const json = /^application\/(?:[\w.+-]+\+)?json$/.test(type.trim());
   if (!json || (charset !== undefined && !/^charset="?utf-?8"?$/.test(charset)))

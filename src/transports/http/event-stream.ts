@@ -1,5 +1,5 @@
 import type { OutgoingHttpHeaders } from 'node:http';
-import type { ServerResponse } from '../listener.ts';
+import type { SurfaceResponse } from '../surface-io.ts';
 
 /** Characters after which what was gathered is written though more may come in the same turn. */
 const mostGathered = 64 * 1024;
@@ -10,14 +10,14 @@ const mostGathered = 64 * 1024;
  * HTTP/1.1 it frames the chunks itself, since Node would make three writes of each.
  */
 export class EventStream {
-  readonly #response: ServerResponse;
+  readonly #response: SurfaceResponse;
   readonly #head: () => OutgoingHttpHeaders;
   #gathered = '';
   #scheduled = false;
   #framed = false;
 
   /** `head` is asked for when the first event is written. */
-  constructor(response: ServerResponse, head: () => OutgoingHttpHeaders) {
+  constructor(response: SurfaceResponse, head: () => OutgoingHttpHeaders) {
     this.#response = response;
     this.#head = head;
   }

@@ -2,8 +2,8 @@ import type { Call } from '../../kernel/call.ts';
 import { Fault } from '../../kernel/fault.ts';
 import { discard } from '../body.ts';
 import type { Calls } from '../calls.ts';
-import type { ServerRequest, ServerResponse } from '../listener.ts';
 import { openingOf } from '../opening.ts';
+import type { SurfaceRequest, SurfaceResponse } from '../surface-io.ts';
 import { type Envelope, inTheClear } from './envelope.ts';
 import { errorHeaders, errorJson } from './errors.ts';
 import { sendText } from './json-reply.ts';
@@ -13,8 +13,8 @@ const json = { 'content-type': 'application/json' } as const;
 /** One request and its call: the caller is told once what became of it, and the call ends once it knows. */
 export class Exchange {
   readonly call: Call;
-  readonly request: ServerRequest;
-  readonly response: ServerResponse;
+  readonly request: SurfaceRequest;
+  readonly response: SurfaceResponse;
   /** Set once the request turns out to be sealed: all that is said from then on is, too. */
   envelope: Envelope = inTheClear;
   readonly #calls: Calls;
@@ -22,7 +22,7 @@ export class Exchange {
   #closed = false;
   #fault: Fault | undefined;
 
-  constructor(calls: Calls, call: Call, request: ServerRequest, response: ServerResponse) {
+  constructor(calls: Calls, call: Call, request: SurfaceRequest, response: SurfaceResponse) {
     this.#calls = calls;
     this.call = call;
     this.request = request;
@@ -75,8 +75,8 @@ export class Exchange {
  */
 export function refuse(
   calls: Calls,
-  request: ServerRequest,
-  response: ServerResponse,
+  request: SurfaceRequest,
+  response: SurfaceResponse,
   fault: Fault,
   headers?: Readonly<Record<string, string>>,
 ): void {
@@ -84,5 +84,5 @@ export function refuse(
 }
 
 /** Whether the whole reply went out. Over HTTP/2 a reply counts as finished when its stream is reset, too. */
-const isDelivered = ({ writableEnded, writableFinished, stream }: ServerResponse): boolean =>
+const isDelivered = ({ writableEnded, writableFinished, stream }: SurfaceResponse): boolean =>
   writableEnded && writableFinished && (stream?.rstCode ?? 0) === 0;

@@ -1,6 +1,6 @@
 import { promisify } from 'node:util';
 import { brotliCompress, constants, gzip } from 'node:zlib';
-import type { ServerRequest, ServerResponse } from '../listener.ts';
+import type { SurfaceRequest, SurfaceResponse } from '../surface-io.ts';
 
 /** On every reply: it is data, for no browser to guess at, frame or keep. */
 export const replyDefaults = {
@@ -16,8 +16,8 @@ const brotliAsync = promisify(brotliCompress);
 
 /** Sends a whole text, compressed where the caller takes that and it pays. HEAD gets the headers alone. */
 export function sendText(
-  request: ServerRequest,
-  response: ServerResponse,
+  request: SurfaceRequest,
+  response: SurfaceResponse,
   status: number,
   headers: Readonly<Record<string, string>>,
   text: string,
@@ -44,8 +44,8 @@ export function sendText(
 }
 
 function send(
-  request: ServerRequest,
-  response: ServerResponse,
+  request: SurfaceRequest,
+  response: SurfaceResponse,
   status: number,
   headers: Readonly<Record<string, string>>,
   body: string | Uint8Array,

@@ -3,8 +3,8 @@ import type { Call } from '../../kernel/call.ts';
 import type { Clock } from '../../kernel/clock.ts';
 import type { Fault } from '../../kernel/fault.ts';
 import type { Reply } from '../../kernel/method.ts';
-import type { ServerResponse } from '../listener.ts';
 import { whenDrained } from '../response.ts';
+import type { SurfaceResponse } from '../surface-io.ts';
 import { type Envelope, inTheClear } from './envelope.ts';
 import { errorJson } from './errors.ts';
 import { EventStream } from './event-stream.ts';
@@ -34,7 +34,7 @@ export interface SseTimes {
 /** A streamed answer as server-sent events (HTML Standard, section 9.2). The head goes out with the first chunk. */
 export class SseReply implements Reply<StreamChatCompletionResponse> {
   readonly #call: Call;
-  readonly #response: ServerResponse;
+  readonly #response: SurfaceResponse;
   readonly #stream: EventStream;
   readonly #writer: ChunkWriter;
   readonly #stallMs: number;
@@ -43,7 +43,7 @@ export class SseReply implements Reply<StreamChatCompletionResponse> {
 
   constructor(
     call: Call,
-    response: ServerResponse,
+    response: SurfaceResponse,
     options: ChunkOptions,
     { stallMs, pingMs, clock }: SseTimes,
     envelope: Envelope = inTheClear,

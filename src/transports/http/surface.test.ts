@@ -39,7 +39,7 @@ import { Fault } from '../../kernel/fault.ts';
 import type { Gate } from '../../kernel/gate.ts';
 import { type Method, rpc } from '../../kernel/method.ts';
 import { createCalls } from '../calls.ts';
-import type { RequestHandler } from '../listener.ts';
+
 import type { MetricsPage } from '../parts.ts';
 import { createHttpSurface } from './surface.ts';
 
@@ -117,7 +117,7 @@ async function serve(gateway: Gateway = {}) {
       );
     }),
   ];
-  const handler: RequestHandler = createHttpSurface(
+  const { handle } = createHttpSurface(
     {
       rpcs,
       gate: gateway.gate ?? { authenticate: () => {} },
@@ -131,8 +131,8 @@ async function serve(gateway: Gateway = {}) {
     },
     calls,
   );
-  const h1 = http.createServer(handler as http.RequestListener).listen(0, '127.0.0.1');
-  const h2 = http2.createServer(handler as never).listen(0, '127.0.0.1');
+  const h1 = http.createServer(handle as http.RequestListener).listen(0, '127.0.0.1');
+  const h2 = http2.createServer(handle as never).listen(0, '127.0.0.1');
   await Promise.all([once(h1, 'listening'), once(h2, 'listening')]);
   const session = http2.connect(`http://127.0.0.1:${(h2.address() as AddressInfo).port}`);
   stops.push(() => {

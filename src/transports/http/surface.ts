@@ -3,10 +3,11 @@ import { ChatCompletionRequestSchema } from '../../../gen/es/llmbridge/v1/chat_s
 import { Fault } from '../../kernel/fault.ts';
 import type { Gate } from '../../kernel/gate.ts';
 import type { Calls } from '../calls.ts';
-import type { RequestHandler, ServerRequest, ServerResponse } from '../listener.ts';
+
 import { openingOf } from '../opening.ts';
 import type { MetricsPage, ServerOptions, ServerParts } from '../parts.ts';
 import { pathOf } from '../paths.ts';
+import type { SurfaceHandler, SurfaceRequest, SurfaceResponse } from '../surface-io.ts';
 import { UnaryReply } from '../unary-reply.ts';
 import { readBody, requireJson } from './body.ts';
 import { serveChat } from './chat.ts';
@@ -19,11 +20,17 @@ import { createRoutes, type Route } from './routes.ts';
 type SurfaceParts = Pick<ServerParts, 'rpcs' | 'gate' | 'clock' | 'metrics' | 'seals'>;
 type SurfaceOptions = Pick<ServerOptions, 'maxRequestBytes' | 'requestTimeoutMs' | 'stalledReaderMs' | 'ssePingMs'>;
 
+export interface HttpSurface {
+  readonly handle: SurfaceHandler;
+  /** The paths to which a body is posted. */
+  readonly plainPaths: readonly string[];
+}
+
 /**
  * The HTTP/JSON surface: every route of the contract's `google.api.http` options, in OpenAI's shapes, and
  * `GET /metrics`. What it does not serve is 404, a wrong verb 405. It takes what no RPC protocol has claimed.
  */
-export function createHttpSurface(parts: SurfaceParts, options: SurfaceOptions, calls: Calls): RequestHandler {
+export function createHttpSurface(parts: SurfaceParts, options: SurfaceOptions, calls: Calls): HttpSurface {
   const { gate, clock, metrics } = parts;
   const times = { stallMs: options.stalledReaderMs, pingMs: options.ssePingMs ?? 0, clock };
   const table = createRoutes(parts.rpcs);
@@ -34,7 +41,7 @@ export function createHttpSurface(parts: SurfaceParts, options: SurfaceOptions, 
       throw new Error(`${route.verb} ${route.template}: no codec for a body of ${route.rpc.desc.input.typeName}`);
   }
 
-  function serve(request: ServerRequest, response: ServerResponse, verb: string, path: string, query: string): void {
+  function serve(request: SurfaceRequest, response: SurfaceResponse, verb: string, path: string, query: string): void {
     const found = table.match(verb, path);
     if (found === undefined) {
       const message = `unknown URL: ${verb} ${path.slice(0, 200)}`;
@@ -73,7 +80,7 @@ export function createHttpSurface(parts: SurfaceParts, options: SurfaceOptions, 
     });
   }
 
-  function serveMetrics(request: ServerRequest, response: ServerResponse, verb: string): void {
+  function serveMetrics(request: SurfaceRequest, response: SurfaceResponse, verb: string): void {
     if (verb !== 'GET' && verb !== 'HEAD') {
       refuseVerb(calls, request, response, verb, ['GET', 'HEAD']);
       return;
@@ -90,7 +97,7 @@ export function createHttpSurface(parts: SurfaceParts, options: SurfaceOptions, 
   }
 
   /** The metrics page for those who may read it: a call like any other. */
-  function serveGuarded(request: ServerRequest, response: ServerResponse, page: MetricsPage, guard: Gate): void {
+  function serveGuarded(request: SurfaceRequest, response: SurfaceResponse, page: MetricsPage, guard: Gate): void {
     const exchange = new Exchange(calls, calls.open(openingOf(request, '/metrics', 'http')), request, response);
     const show = async (): Promise<void> => {
       await guard.authenticate(exchange.call);
@@ -101,7 +108,7 @@ export function createHttpSurface(parts: SurfaceParts, options: SurfaceOptions, 
     settle(exchange, show());
   }
 
-  return (request, response) => {
+  const handle: SurfaceHandler = (request, response) => {
     const url = request.url ?? '/';
     const mark = url.indexOf('?');
     const path = mark < 0 ? url : url.slice(0, mark);
@@ -113,12 +120,14 @@ export function createHttpSurface(parts: SurfaceParts, options: SurfaceOptions, 
       refuse(calls, request, response, Fault.from(thrown));
     }
   };
+  const posts = table.routes.filter(({ verb, body, template }) => verb === 'POST' && body && !template.includes('{'));
+  return { handle, plainPaths: posts.map(({ template }) => template) };
 }
 
 function refuseVerb(
   calls: Calls,
-  request: ServerRequest,
-  response: ServerResponse,
+  request: SurfaceRequest,
+  response: SurfaceResponse,
   verb: string,
   allow: readonly string[],
 ): void {
