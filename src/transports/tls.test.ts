@@ -54,6 +54,27 @@ it('serves HTTP/2 and HTTP/1.1 by ALPN', async () => {
   expect(port.begun.map(({ certificate }) => certificate)).toEqual([undefined, undefined]);
 });
 
+it('serves plain requests to the JSON surface, and others, over one connection', async () => {
+  await open({ clientCa: client.cert });
+  const agent = new https.Agent({ keepAlive: true, maxSockets: 1, ca: server.cert, ...client });
+  const ask = async (method: string, path: string, body?: string) => {
+    const headers = body === undefined ? {} : { 'content-type': 'application/json', 'content-length': body.length };
+    const request = https.request(`https://localhost:${port.port}${path}`, { method, headers, agent });
+    request.end(body);
+    const [response] = (await once(request, 'response')) as [import('node:http').IncomingMessage];
+    let text = '';
+    for await (const piece of response) text += piece;
+    return `${response.statusCode} ${text}`;
+  };
+  const chatPath = '/v1/chat/completions';
+  expect(await ask('POST', chatPath, `{"model":"m","user":"${'x'.repeat(100_000)}"}`)).toMatch(/^200 .*"id":"m"/);
+  expect(await ask('POST', chatPath, '{"model":"m","stream":true}')).toMatch(/^200 .*\[DONE\]/s);
+  expect(await ask('GET', '/nowhere')).toMatch(/^404 /);
+  expect(await ask('POST', chatPath, '{"model":"n"}')).toMatch(/^200 .*"id":"n"/);
+  expect(port.begun.map(({ certificate }) => certificate?.uris)).toEqual(Array(4).fill(['spiffe://example.org/alice']));
+  agent.destroy();
+});
+
 it('tells who a client certificate names', async () => {
   await open({ clientCa: client.cert });
   await overH2(client);

@@ -83,10 +83,10 @@ describe('a connection', () => {
     expect(answer).toMatch(/"id":"long"[\s\S]*"id":"next"[\s\S]* 404 /);
   });
 
-  it('says what node:http says about itself', async () => {
+  it.each([75_000, 0])('says what node:http says about itself, kept open for %d ms', async (keepAliveTimeoutMs) => {
     const heads: string[][] = [];
     for (const lanes of [true, false]) {
-      const port = await open({}, { lanes });
+      const port = await open({}, { lanes, keepAliveTimeoutMs });
       const answer = await sendRaw(port.port, ask('m', ',"stream":true') + closing(ask('m')));
       heads.push(
         [...answer.matchAll(/HTTP\/1\.1 [\s\S]*?\r\n\r\n/g)].map(([head]) =>

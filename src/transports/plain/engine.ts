@@ -36,15 +36,19 @@ type Options = Pick<
 /** Node's, beyond what it announces: a request that was sent just in time is served. */
 const keepAliveMarginMs = 1_000;
 
+const endless = { watch(): void {}, forget(): void {} };
+
 export function createPlainEngine(options: Options, handlers: PlainHandlers): PlainEngine {
   const connections = new Set<PlainConnection>();
-  const patience = (what: Wait, ms: number): Patience<PlainConnection> =>
-    new Patience(systemClock, ms, (connection) => connection.expire(what));
-  const waits: Readonly<Record<Wait, Patience<PlainConnection>>> = {
+  const { keepAliveTimeoutMs } = options;
+  /** No time at all means no limit, as node:http has it. */
+  const patience = (what: Wait, ms: number): Pick<Patience<PlainConnection>, 'watch' | 'forget'> =>
+    ms === 0 ? endless : new Patience(systemClock, ms, (connection) => connection.expire(what));
+  const waits: Readonly<Record<Wait, Pick<Patience<PlainConnection>, 'watch' | 'forget'>>> = {
     head: patience('head', Math.min(options.headersTimeoutMs, options.requestTimeoutMs)),
-    body: patience('body', options.requestTimeoutMs),
+    body: patience('body', Math.max(1, options.requestTimeoutMs)),
     rest: patience('rest', discardMs),
-    request: patience('request', options.keepAliveTimeoutMs + keepAliveMarginMs),
+    request: patience('request', keepAliveTimeoutMs === 0 ? 0 : keepAliveTimeoutMs + keepAliveMarginMs),
   };
   let retired = false;
 
@@ -54,7 +58,7 @@ export function createPlainEngine(options: Options, handlers: PlainHandlers): Pl
     get retired() {
       return retired;
     },
-    keptLines: `Connection: keep-alive\r\nKeep-Alive: timeout=${Math.floor(options.keepAliveTimeoutMs / 1_000)}\r\n`,
+    keptLines: `Connection: keep-alive\r\n${keepAliveTimeoutMs === 0 ? '' : `Keep-Alive: timeout=${Math.floor(keepAliveTimeoutMs / 1_000)}\r\n`}`,
     closedLines: 'Connection: close\r\n',
     wait: (what, connection) => waits[what].watch(connection),
     stopWaiting: (what, connection) => waits[what].forget(connection),
