@@ -20,6 +20,7 @@ export class PlainConnection implements BodySource, ReplyWire {
   #pending: Buffer | undefined;
   #pieces = 0;
   #awaitsHead = false;
+  #awaitsBody = false;
   #request: PlainRequest | undefined;
   #response: PlainResponse | undefined;
   /** Bytes of the request's body that are still to come. */
@@ -58,7 +59,7 @@ export class PlainConnection implements BodySource, ReplyWire {
   expire(what: Wait): void {
     if (what === 'body') this.#request?.end('late');
     else if (what === 'head') this.#break('late');
-    else this.#socket.destroy();
+    else if (what === 'rest' || this.#idle) this.#socket.destroy();
   }
 
   // What the request asks for.
@@ -113,10 +114,8 @@ export class PlainConnection implements BodySource, ReplyWire {
   };
 
   readonly #onData = (bytes: Buffer): void => {
-    if (this.#idle) {
-      this.#idle = false;
-      this.#around.stopWaiting('request', this);
-    }
+    // It is not taken off the list of those that wait, where it would be put again soon: see `expire`.
+    this.#idle = false;
     this.#advance(bytes);
   };
 
@@ -198,7 +197,10 @@ export class PlainConnection implements BodySource, ReplyWire {
     const begun = at + head.size;
     if (head.length === 0) request.end('whole');
     const next = this.#readBody(bytes, begun);
-    if (this.#remaining > 0) this.#around.wait('body', this);
+    if (this.#remaining > 0) {
+      this.#awaitsBody = true;
+      this.#around.wait('body', this);
+    }
     handler(request, response);
     return next;
   }
@@ -216,8 +218,11 @@ export class PlainConnection implements BodySource, ReplyWire {
     const request = this.#request;
     request?.push(bytes.subarray(at, stop));
     if (this.#remaining === 0) {
-      this.#around.stopWaiting('body', this);
-      this.#around.stopWaiting('rest', this);
+      if (this.#awaitsBody) {
+        this.#awaitsBody = false;
+        this.#around.stopWaiting('body', this);
+        this.#around.stopWaiting('rest', this);
+      }
       request?.end('whole');
     } else if (request?.wanted === false && request.held > mostHeld) this.#pause();
     return stop;
@@ -283,4 +288,4 @@ export class PlainConnection implements BodySource, ReplyWire {
   }
 }
 
-const isAscii = (text: string): boolean => !/[^\0-\x7f]/.test(text);
+const isAscii = (text: string): boolean => Buffer.byteLength(text) === text.length;
