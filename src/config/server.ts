@@ -40,7 +40,9 @@ export const server = z.strictObject({
   lanes: z
     .boolean()
     .default(true)
-    .describe('Whether usual calls take the fast lane of their kind; off, connect-es serves every RPC.'),
+    .describe(
+      'Whether usual calls take the fast lane of their kind; off, connect-es serves every RPC, and node:http all HTTP/1.1.',
+    ),
   max_request_bytes: size.prefault('10MiB').describe('Largest request body, after decompression too.'),
   max_header_bytes: size.prefault('16KiB').describe('Largest set of request headers.'),
   max_concurrent_streams: z.int().min(1).default(1000).describe('Calls at once on one HTTP/2 connection.'),
