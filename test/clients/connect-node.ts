@@ -25,7 +25,9 @@ const overHttp1 = (name: string, create: Create<Http1Options>): Caller => ({
   name,
   needs: [],
   async connect(port) {
-    const agent = new Agent({ keepAlive: true });
+    // Without a timeout of its own Node's agent ignores the one that the server announces, and sends requests on
+    // connections that are just being closed: they fail with ECONNRESET or EPIPE, and no server has seen them.
+    const agent = new Agent({ keepAlive: true, timeout: 300_000 });
     const over = create({ baseUrl: `http://127.0.0.1:${port}`, httpVersion: '1.1', nodeOptions: { agent } });
     return { ask: (mode, question) => askOver(over, mode, question), close: () => agent.destroy() };
   },

@@ -133,16 +133,21 @@ test(
     };
 
     // Calls of real clients, over each protocol.
-    const clients = await Promise.all([grpcJs, openaiNode, ...connectNode].map((caller) => caller.connect(port)));
+    const clients = await Promise.all(
+      [grpcJs, openaiNode, ...connectNode].map(async (caller) => ({
+        name: caller.name,
+        client: await caller.connect(port),
+      })),
+    );
     const leavers = [jsonLeaver(port), grpcLeaver(port)];
     const ask = (route: string, secret = key): void => {
       const call = tally.begin();
       const content = checked(call);
-      const client = random.pick(clients);
+      const { name, client } = random.pick(clients);
       const mode = random.pick(['chat', 'stream', 'stream'] as const);
       client
         .ask(mode, { model: route, content, maxTokens: 500, headers: headersOf(call, secret) })
-        .then((answer) => tally.judge(call, content, answer))
+        .then((answer) => tally.judge(call, `${name}, ${mode} of ${route}`, content, answer))
         .catch((error) => tally.broken(call, String(error)));
     };
     const leave = (): void => {
@@ -166,7 +171,7 @@ test(
       const text = await stream.text;
       muchText ??= text;
       if (text !== undefined && text === muchText && text.length > 12_000) tally.whole(call);
-      else tally.broken(call, `a slow reader got ${text?.length} characters of ${muchText?.length}`);
+      else tally.broken(call, `${reader.name} got ${text?.length} characters of ${muchText?.length}`);
     };
     const askMixed = (turn: number): void => {
       if (turn % 200 === 0) void readSlowly(slowSse, 3_000);
@@ -241,11 +246,12 @@ test(
     }
     await rest();
     const openAtEnd = tally.open;
-    for (const client of clients) await client.close();
+    for (const { client } of clients) await client.close();
     for (const leaver of leavers) leaver.close();
     for (const caller of lightCallers) caller.close();
-    // Some clients keep their idle connections for as long as the gateway does.
-    const goneBy = performance.now() + 40_000;
+    // Some clients keep their idle connections for as long as the gateway does, and the gateway keeps its own for the 75 s
+    // that the simulator announces.
+    const goneBy = performance.now() + 85_000;
     while (usageOf(pid).descriptors > atFirst.descriptors + 2 && performance.now() < goneBy) await pause(500);
     const atEnd = await rest();
     console.log(`at the end: ${shown(atEnd)}; honest errors ${JSON.stringify(tally.reasons)}`);
@@ -258,12 +264,11 @@ test(
     expect(await metric('llmbridge_target_attempts_in_flight')).toBe(0);
     expect(simulator.requests().open).toBe(0);
     expect(light.connections).toBe(0);
-    // Those who read the metrics keep a connection, too.
-    expect(atEnd.descriptors).toBeLessThanOrEqual(atFirst.descriptors + 5);
+    expect(atEnd.descriptors).toBeLessThanOrEqual(atFirst.descriptors + 2);
     expect(atEnd.heap).toBeLessThan(afterFirst.heap * 1.15 + 2);
     expect(atEnd.memory).toBeLessThan(afterFirst.memory * 1.3);
     await simulator.close();
     light.close();
   },
-  (minutes + 5) * 60_000,
+  (minutes + 6) * 60_000,
 );

@@ -2,6 +2,7 @@ import type { Answer } from '../clients/caller.ts';
 import { isWhole } from './checked-text.ts';
 
 const prefix = 'soak-';
+const recentLines = 10_000;
 
 /** Every call of a load by its number: how it ended, and how often it stands in the log. */
 export class LoadTally {
@@ -15,6 +16,11 @@ export class LoadTally {
   /** What is none of the three, or came twice. */
   readonly wrong: string[] = [];
   #foreign = 0;
+  /** Lines of the log, the latest `recentLines` of them. */
+  readonly #recent: string[] = [];
+  #seen = 0;
+  /** Where in `wrong` the calls stand whose line is still to come. */
+  readonly #lineless = new Map<number, number>();
 
   constructor(mostCalls: number) {
     this.#ends = new Uint8Array(mostCalls);
@@ -56,24 +62,40 @@ export class LoadTally {
     this.counts.left++;
   }
 
+  /** Neither whole nor an error that the gateway named; what its log says of the call stands beside it. */
   broken(call: number, how: string): void {
     this.#end(call, 1);
-    this.wrong.push(`${this.idOf(call)}: ${how}`);
+    const id = `"request_id":"${this.idOf(call)}"`;
+    const line = this.#recent.find((recent) => recent.includes(id));
+    if (line === undefined) this.#lineless.set(call, this.wrong.length);
+    this.wrong.push(`${this.idOf(call)}: ${how}${line === undefined ? '' : `\n${line}`}`);
   }
 
   /** The answer to a call that asked for its own words, of which an error may let through the first. */
-  judge(call: number, asked: string, { text, failure, finish }: Answer): void {
+  judge(call: number, client: string, asked: string, { text, failure, finish }: Answer): void {
     if (failure === undefined && text === asked && isWhole(text) && finish !== '') this.whole(call);
     else if (failure !== undefined && asked.startsWith(text) && isTyped(failure)) this.honest(call, nameOf(failure));
-    else this.broken(call, `${failure === undefined ? 'no failure' : nameOf(failure)}: ${JSON.stringify(text)}`);
+    else {
+      const ending = failure === undefined ? 'no failure' : `${nameOf(failure)} (${failure.message})`;
+      this.broken(call, `${client}: ${ending} after ${JSON.stringify(text)}`);
+    }
   }
 
   /** A line of the gateway's log. */
   line(line: string): void {
     if (!line.includes('"msg":"call"')) return;
     const id = /"request_id":"soak-(\d+)"/.exec(line)?.[1];
-    if (id === undefined) this.#foreign++;
-    else this.#lines[Number(id)] = (this.#lines[Number(id)] ?? 0) + 1;
+    if (id === undefined) {
+      this.#foreign++;
+      return;
+    }
+    const call = Number(id);
+    this.#lines[call] = (this.#lines[call] ?? 0) + 1;
+    this.#recent[this.#seen++ % recentLines] = line;
+    const at = this.#lineless.get(call);
+    if (at === undefined) return;
+    this.wrong[at] += `\n${line}`;
+    this.#lineless.delete(call);
   }
 
   /** Calls without their one line in the log; one that its caller left may have none. */
@@ -94,5 +116,5 @@ export class LoadTally {
 
 type Failed = NonNullable<Answer['failure']>;
 const nameOf = ({ reason, code }: Failed): string => reason || code;
-/** A client's own words for what it could not make sense of. */
-const isTyped = (failure: Failed): boolean => !['', 'UNKNOWN', 'INTERNAL'].includes(nameOf(failure));
+/** The gateway gives a reason, or OpenAI's code in lower case; where there is but a status, a client named it itself. */
+const isTyped = ({ reason, code }: Failed): boolean => reason !== '' || /^[a-z_]+$/.test(code);
