@@ -131,6 +131,23 @@ describe('streams', () => {
     expect((await done).reason).toBe('PROVIDER_TIMEOUT');
     expect(sent?.cancelled).toBe(true);
   });
+
+  test('a process that was stopped hears what the provider has said meanwhile, before it blames the provider', async () => {
+    const { upstream, stream, clock, text } = setUp('a');
+    const done = faultOf(stream());
+    const sent = upstream(0).sent[0];
+    sent?.handler.head(200, {});
+    sent?.handler.data(events('one'));
+    clock.stop(40_000);
+    expect(sent?.cancelled).toBe(false);
+    sent?.handler.data(events('two'));
+    clock.advance(19_000);
+    expect(sent?.cancelled).toBe(false);
+    expect(text()).toBe('onetwo');
+    clock.stop(30_000);
+    clock.advance(1_000);
+    expect((await done).reason).toBe('PROVIDER_TIMEOUT');
+  });
 });
 
 describe('what a call costs', () => {

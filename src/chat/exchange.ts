@@ -19,6 +19,8 @@ export interface AnswerReader {
 }
 
 const failureBytes = 64 * 1024;
+/** A timer that is later than this tells of a busy process, or one that was stopped, not of a slow provider. */
+const lateMs = 100;
 
 /**
  * One request to one provider, and its answer read to the end.
@@ -40,6 +42,7 @@ export class AttemptExchange implements ResponseHandler {
   #lastByteAt: number;
   /** When the timer runs. */
   #due = Number.POSITIVE_INFINITY;
+  #wasLate = false;
   #paused = false;
   #finished = false;
   #stopTimer: (() => void) | undefined;
@@ -202,7 +205,11 @@ export class AttemptExchange implements ResponseHandler {
       ? (this.#paused ? now : this.#lastByteAt) + idleMs
       : this.#startedAt + (this.#reader.streaming ? firstTokenMs : wholeMs);
     const due = Math.min(silence, this.#startedAt + totalMs);
-    if (now >= due) {
+    if (now > this.#due + lateMs && !this.#wasLate) {
+      // Timers may come before what is to be read: what the provider has sent meanwhile is heard first.
+      this.#wasLate = true;
+      this.#stopTimer = this.#clock.after(lateMs, this.#watch);
+    } else if (now >= due) {
       if (this.#endsWhole()) return;
       const slow = this.#reader.streaming ? 'gave no first token in time' : 'gave no answer in time';
       const what = due === silence ? (this.#reader.begun ? 'stalled' : slow) : 'took too long';
@@ -210,6 +217,7 @@ export class AttemptExchange implements ResponseHandler {
       const detail = { blame: 'provider', status: this.status, metadata: { provider: name } } as const;
       this.#abandon(new Fault('PROVIDER_TIMEOUT', `the provider ${name} ${what}`, detail));
     } else {
+      this.#wasLate = false;
       this.#due = due;
       this.#stopTimer = this.#clock.after(due - now, this.#watch);
     }

@@ -45,6 +45,11 @@ export class FakeClock implements Clock {
     }
     this.#now = until;
   }
+  /** The process stands still for `ms`: what fell due in it runs late. */
+  stop(ms: number): void {
+    this.#now += ms;
+    this.advance(0);
+  }
 }
 
 /** The balancer's defaults, without retries. */
