@@ -50,7 +50,8 @@ class StreamShot implements Shot<void> {
     this.#attempt = attempt;
     this.done = attempt.done.then(() => {
       if (this.#early !== undefined) this.#flush(this.#early);
-      call.usage = attempt.usage;
+      // What the provider told, be it nothing, is what the caller is told; limits go by the attempt's own.
+      call.usage = answer.usage ?? attempt.usage;
     });
     attempt.start();
   }
