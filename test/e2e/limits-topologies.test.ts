@@ -29,8 +29,8 @@ suite('a thousand callers at once', ['redis-server'], () => {
   describe.each([
     ['memory, one instance of two workers', undefined, 1, 2],
     ['one Redis, two instances of two workers', startStandalone, 2, 2],
-    ['Sentinel, two instances', startSentinels, 2, 1],
-    ['a cluster, two instances', startCluster, 2, 1],
+    ['Sentinel, two instances of two workers', startSentinels, 2, 2],
+    ['a cluster, two instances of two workers', startCluster, 2, 2],
   ] as const)('%s', (_name, start, instances, workers) => {
     test('exactly as many come in as each limit lets, and refusals take nothing of the others', async () => {
       topology = await start?.();
