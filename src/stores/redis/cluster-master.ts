@@ -1,7 +1,5 @@
-import { Redis } from 'ioredis';
+import { askOnce } from './ask-once.ts';
 import type { Address, ClientOptions } from './connectors.ts';
-
-const askWithinMs = 1_000;
 
 /** Host and port of `host:port`; an IPv6 address stands in brackets. */
 export function addressOf(node: string): Address {
@@ -21,19 +19,8 @@ export function clusterMaster(nodes: readonly string[], key: string, access: Cli
   let known: readonly Address[] = configured;
   let turn = 0;
 
-  async function ask(node: Address): Promise<Address> {
-    const redis = new Redis({
-      ...access,
-      ...node,
-      lazyConnect: true,
-      enableReadyCheck: false,
-      retryStrategy: null,
-      maxRetriesPerRequest: 0,
-      connectTimeout: askWithinMs,
-      commandTimeout: askWithinMs,
-    });
-    redis.on('error', () => {});
-    try {
+  const ask = (node: Address): Promise<Address> =>
+    askOnce(node, access, async (redis) => {
       const [slot, reply] = await Promise.all([redis.cluster('KEYSLOT', key), redis.cluster('SLOTS')]);
       const ranges = reply as unknown as readonly Range[];
       // A node that does not know how it is reached leaves the host out: it is the one just asked.
@@ -45,10 +32,7 @@ export function clusterMaster(nodes: readonly string[], key: string, access: Cli
         all.findIndex((other) => other.host === host && other.port === port) === i;
       known = [...addresses, ...configured].filter(isNew);
       return master;
-    } finally {
-      redis.disconnect();
-    }
-  }
+    });
 
   return async () => {
     let last: unknown;

@@ -1,8 +1,8 @@
 import { Redis } from 'ioredis';
+import { askOnce, askWithinMs } from './ask-once.ts';
 import { addressOf } from './cluster-master.ts';
 import type { Address, ClientOptions } from './connectors.ts';
 
-const askWithinMs = 1_000;
 const channel = '+switch-master';
 
 /** Finds the master of that name by asking the sentinels in turn, beginning with another one each time. */
@@ -10,26 +10,12 @@ export function sentinelMaster(nodes: readonly string[], name: string, access: C
   const sentinels = nodes.map(addressOf);
   let turn = 0;
 
-  async function ask(sentinel: Address): Promise<Address> {
-    const redis = new Redis({
-      ...access,
-      ...sentinel,
-      lazyConnect: true,
-      enableReadyCheck: false,
-      retryStrategy: null,
-      maxRetriesPerRequest: 0,
-      connectTimeout: askWithinMs,
-      commandTimeout: askWithinMs,
-    });
-    redis.on('error', () => {});
-    try {
+  const ask = (sentinel: Address): Promise<Address> =>
+    askOnce(sentinel, access, async (redis) => {
       const named = (await redis.call('SENTINEL', 'get-master-addr-by-name', name)) as [string, string] | null;
       if (named === null) throw new Error('the sentinels know no master of this name');
       return { host: named[0], port: Number(named[1]) };
-    } finally {
-      redis.disconnect();
-    }
-  }
+    });
 
   return async () => {
     let last: unknown;
